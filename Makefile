@@ -1,0 +1,60 @@
+# make lab ARGS="--no-browser --port 9999"          arguments for JupyterLab
+# make test PYTHON=python3.12 VENV=.venv-3.12       another Python, in an environment of its own
+
+# The first that runs and fits; else python3, of which tools/preflight.py says what is wrong.
+FITS = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python; do \
+	$$python -c '$(FITS)' 2>/dev/null && echo $$python && exit; done; echo python3)
+VENV ?= .venv
+RUN = $(VENV)/bin/python
+PIP = $(RUN) -m pip install --disable-pip-version-check -qq
+INSTALLED = $(VENV)/installed
+
+.PHONY: help install lab test lint types unit nbval browser notebooks bench clean
+
+help:  ## say what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+install: $(INSTALLED)  ## make the environment, once
+
+$(INSTALLED): requirements.txt pyproject.toml
+	@python="$(PYTHON)"; $$python -c '' 2>/dev/null || { echo "There is no Python that runs as" \
+		"$$python: install Python 3.11, 3.12 or 3.13, or name it, as in:" \
+		"make lab PYTHON=/path/to/python3.12"; exit 1; }; $$python tools/preflight.py
+	@echo "Installing into $(VENV): a minute or two, the first time only."
+	@$(RUN) -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
+	@$(PIP) --requirement requirements.txt
+	@$(PIP) --no-deps --editable .
+	@touch $@
+
+lab: $(INSTALLED)  ## open JupyterLab on the first notebook
+	@$(RUN) tools/lab.py $(ARGS)
+
+test: $(INSTALLED)  ## check everything: lint, types, unit, nbval, browser
+	@$(MAKE) --no-print-directory --keep-going lint types unit nbval browser
+
+lint: $(INSTALLED)  ## check style and format, notebooks included
+	$(RUN) -m ruff check
+	$(RUN) -m ruff format --check
+
+types: $(INSTALLED)  ## check types
+	$(RUN) -m mypy
+
+unit: $(INSTALLED)  ## test the package and the shape of the notebooks
+	$(RUN) -m pytest tests --ignore tests/browser
+
+nbval: $(INSTALLED)  ## run every notebook and compare every output
+	$(RUN) -m pytest notebooks --nbval --nbval-current-env --nbval-cell-timeout 60 \
+		--nbval-sanitize-with notebooks/sanitize.cfg
+
+browser: $(INSTALLED)  ## drive the notebooks in a real browser
+	@test ! -d tests/browser || { set -x; $(RUN) -m pytest tests/browser; }
+
+notebooks: $(INSTALLED)  ## run the notebooks in place (or those named in ARGS)
+	@$(RUN) tools/notebooks.py $(ARGS)
+
+bench: $(INSTALLED)  ## measure, beside what else one could use
+	@$(RUN) -m benchmarks $(ARGS)
+
+clean:  ## remove the environment and what tools left behind
+	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info build

@@ -1,0 +1,662 @@
+"""The camera: films a program of coroutines from outside and hands back a `Run`.
+
+A task factory wraps each coroutine in a proxy that notes when it is resumed and, each time it
+suspends, walks the chain of awaits to see which call of the learner's own is waiting, and on what.
+The program itself is not changed: same results, same order, same errors, same cancellation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+import itertools
+import weakref
+from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from types import CodeType, FrameType
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from .chain import arguments, call_name, code_of, fate, frame_of, is_own, line_of, look
+
+__all__ = ["Camera", "Lane", "Run", "Segment", "trace"]
+
+State: TypeAlias = Literal["running", "ready", "waiting"]
+Ending: TypeAlias = Literal["done", "failed", "cancelled", "pending"]
+
+
+class Segment(NamedTuple):
+    """A stretch of a lane's life in one state.
+
+    A step that took no time at all (usual on the fast-forward clock) is a `running` segment of
+    length zero, so that nothing that happened is lost.
+    """
+
+    start: float
+    """Seconds since the start of the run."""
+    end: float
+    """Seconds since the start of the run."""
+    state: State
+    """`running` holds the loop, `ready` could run but is kept out, `waiting` waits."""
+    call: str
+    """The innermost call of the learner's own, such as `load_data`."""
+    what: str
+    """When waiting: what for, such as `sleep` or `Semaphore.acquire`; else empty."""
+    until: float | None
+    """When waiting for a timer: when it is due, in seconds since the start of the run."""
+    line: int
+    """Line of `call` where it is suspended or, when running, where it went on."""
+    order: int
+    """Position of the segment's beginning among all beginnings of the run: times tie, this not."""
+
+
+class Lane(NamedTuple):
+    """A task, or a call that the root coroutine awaits directly.
+
+    Examples
+    --------
+    >>> from helpers import load_data, simulate
+    >>> lane = simulate(load_data, "dataset1.csv").root
+    >>> lane.name, lane.end, lane.ending
+    ("load_data('dataset1.csv')", 0.65, 'done')
+    >>> [(s.state, s.what, s.end - s.start) for s in lane.segments if s.end > s.start]
+    [('waiting', 'sleep', 0.65)]
+    """
+
+    name: str
+    """The call and its first arguments, or the name given to the task."""
+    start: float
+    """Seconds since the start of the run."""
+    end: float
+    """Seconds since the start of the run; the end of the run if it was still pending."""
+    ending: Ending
+    error: BaseException | None
+    """What it failed with, where that can be seen: tasks and the root."""
+    segments: tuple[Segment, ...]
+
+
+class Run:
+    """What one program did: its result or error, and every lane's life.
+
+    Made by `simulate` and `record`; shown by a notebook as text and picture.
+
+    Examples
+    --------
+    >>> from helpers import load_data, simulate
+    >>> run = simulate(load_data, "dataset1.csv")
+    >>> run
+    0.65 s
+    >>> run.result
+    'dataset1 images'
+    """
+
+    def __init__(self, camera: Camera, value: Any, error: BaseException | None) -> None:
+        tracks = camera.tracks[1:]
+        self._value = value
+        self._root = camera.root
+        self._tracks = tracks
+        self._log, self._length = camera.log, len(camera.log)
+        self._zero = camera.zero
+        self._now = camera.time()
+        self.error = error
+        """What the program failed with, or None."""
+        self.seconds = self._since(self._now)
+        """From start to end of the root coroutine."""
+        self.held = round(camera.held, 9)
+        """Seconds for which some coroutine of the program held the loop."""
+        self.max_in_flight = camera.max_in_flight
+        """The most lanes alive at once, the root not counted."""
+        self.real = camera.real
+        """Whether time was real, or fast-forwarded."""
+        self.output = ""
+        """What the program printed, where the clock collected it."""
+        self._pending = sum(track.ending == "pending" for track in tracks)
+
+    @property
+    def result(self) -> Any:
+        """What the root coroutine returned; of a failed run, its error is raised."""
+        if self.error is not None:
+            raise self.error
+        return self._value
+
+    @cached_property
+    def root(self) -> Lane:
+        """The root coroutine's own lane."""
+        return self._develop(self._root)
+
+    @cached_property
+    def lanes(self) -> list[Lane]:
+        """All lanes but the root's, in order of their start."""
+        return [self._develop(track) for track in self._tracks]
+
+    def sample(self, most: int) -> list[Lane]:
+        """At most `most` of the lanes, evenly spread, the first and the last among them."""
+        n = len(self._tracks)
+        if n <= most:
+            return self.lanes
+        return [self._develop(self._tracks[i * (n - 1) // (most - 1)]) for i in range(most)]
+
+    @property
+    def starts(self) -> list[str]:
+        """Names of the lanes in order of their start."""
+        return [lane.name for lane in self.lanes]
+
+    @property
+    def finishes(self) -> list[str]:
+        """Names of the lanes that ended, in order of their end."""
+        ended = [lane for lane in self.lanes if lane.ending != "pending"]
+        return [lane.name for lane in sorted(ended, key=lambda lane: lane.segments[-1].order)]
+
+    @property
+    def pending(self) -> list[str]:
+        """Names of the lanes still alive when the root coroutine ended."""
+        return [lane.name for lane in self.lanes if lane.ending == "pending"]
+
+    @property
+    def held_share(self) -> float:
+        """Share of the run for which some coroutine of the program held the loop, 0 to 1."""
+        return self.held / self.seconds if self.seconds else 0.0
+
+    def __len__(self) -> int:
+        return len(self._tracks)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        took = f"{self.seconds:.2f} s" + (" (real)" if self.real else "")
+        parts = [took]
+        if self.error is not None:
+            text = str(self.error).partition("\n")[0]
+            parts = [f"failed after {took} with {type(self.error).__name__}: {text}"]
+        if n := len(self):
+            parts.append(f"{n:,} coroutine{'s' * (n != 1)}")
+            parts.append(f"at most {self.max_in_flight:,} in flight")
+        if self._pending:
+            parts.append(f"{self._pending:,} left running")
+        if self.held and not self.real:
+            parts.append(f"loop held {self.held:.2f} s")
+        return " · ".join(parts)
+
+    def _since(self, time: float) -> float:
+        return round(time - self._zero, 9)
+
+    @cached_property
+    def _events(self) -> dict[_Track, list[_Event]]:
+        return _events(self._log[: self._length])
+
+    def _develop(self, track: _Track) -> Lane:
+        """Turn a lane's log into segments: each event lasts until the next one."""
+        events = self._events[track]
+        end = self._now if track.end is None else min(track.end, self._now)
+        ends = [event[1] for event in events[1:]] + [end]
+        active: list[CodeType] = []
+        ran = track.code  # the call that ran until the end of each event's step
+        for event in reversed(events):
+            active.append(ran)
+            ran = event[7] or ran
+        segments = []
+        stood, at = track.code, -1  # call and instruction where it last stood
+        for (order, start, state, code, lasti, what, until, _), after in zip(events, ends):
+            ran = active.pop()
+            if code is not None:
+                stood, at = code, lasti
+            elif state == "ready":
+                code = stood
+            else:
+                code = ran
+            segments.append(
+                Segment(
+                    self._since(start),
+                    self._since(after),
+                    state,
+                    call_name(code),
+                    _what(what) if state == "waiting" else "",
+                    None if until is None else self._since(until),
+                    line_of(code, at if code is stood else -1),
+                    order,
+                )
+            )
+        for i in range(1, len(segments)):
+            # A timer that came late, since the loop was held, was ready when it was due.
+            before, after = segments[i - 1 : i + 1]
+            if after.state == "ready" and before.until is not None and before.until < after.start:
+                segments[i - 1 : i + 1] = (
+                    before._replace(end=before.until), after._replace(start=before.until)
+                )
+        start, end = segments[0].start, self._since(end)
+        return Lane(track.name, start, end, track.ending, track.error, tuple(segments))
+
+
+# An event begins a segment, which lasts until the next one: order, time, state, code, lasti, what,
+# until, and (when a step ends) the innermost call that was active during the whole step.
+_Event: TypeAlias = tuple[
+    int, float, State, CodeType | None, int, Any, float | None, CodeType | None
+]
+# Everything is written into one flat list for all lanes, field by field, which leaves the garbage
+# collector in peace. An entry is a lane and a step: when it was woken, if it was (order, time);
+# order and time at which it took the loop; and the event by which it gave it back. Either of the
+# two halves may be missing.
+_ENTRY = 1 + 3 + 8
+_NOT_TAKEN = (None,) * 3
+_NOT_GIVEN = (None,) * 8
+
+_order = itertools.count()
+# When each future that a lane waits for came true. The key is its id: a reference would keep
+# alive a task that the program has lost.
+_woken: dict[int, tuple[int, float] | None] = {}
+_camera: contextvars.ContextVar[Camera | None] = contextvars.ContextVar("camera", default=None)
+
+
+class _Track:
+    """A lane while it is being filmed."""
+
+    __slots__ = ("args", "code", "end", "ending", "error", "frame", "given", "inner", "key")
+
+    def __init__(self, code: CodeType, args: tuple[str, ...]) -> None:
+        self.code = code
+        self.args = args
+        self.given: str | None = None  # the task's name
+        self.inner: Sequence[weakref.ref[Any]] = ()  # the calls below it when it last suspended
+        self.key = 0  # id of the future that it waits for
+        self.frame: FrameType | None = None  # of the root, or of a call that it awaits directly
+        self.end: float | None = None
+        self.ending: Ending = "pending"
+        self.error: BaseException | None = None
+
+    @property
+    def name(self) -> str:
+        if self.given is not None and not self.given.startswith("Task-"):
+            return self.given
+        return f"{call_name(self.code)}({', '.join(self.args)})"
+
+
+def _events(log: list[Any]) -> dict[_Track, list[_Event]]:
+    """What happened to each lane, in order."""
+    events: dict[_Track, list[_Event]] = {}
+    for at in range(0, len(log), _ENTRY):
+        track, woken, order, start = log[at : at + 4]
+        mine = events.setdefault(track, [])
+        if woken is not None:
+            mine.append((*woken, "ready", None, -1, "", None, None))
+        if order is not None:
+            mine.append((order, start, "running", None, -1, "", None, None))
+        if log[at + 4] is not None:
+            mine.append(tuple(log[at + 4 : at + _ENTRY]))
+    for mine in events.values():
+        mine.sort()
+    return events
+
+
+class Camera:
+    """Films one program; `run()` shows what there is so far.
+
+    Parameters
+    ----------
+    real
+        Whether the loop's time is real; only says how the `Run` names its seconds.
+    """
+
+    def __init__(self, *, real: bool = True) -> None:
+        self.real = real
+        self.on = False
+        self.time: Callable[[], float] = lambda: 0.0
+        self.zero = 0.0
+        self.held = 0.0
+        self.alive = 0
+        self.max_in_flight = 0
+        self.tracks: list[_Track] = []
+        self.log: list[Any] = []
+        self.current: _Track | None = None  # the lane whose step is under way
+        self._call: _Track | None = None  # the call that the root awaits directly
+        self._asleep: list[_Track] = []  # async generators between two requests of the root
+        self._point = 0.0  # up to when the root's own time is accounted for
+        self._cancelled = False
+
+    async def film(self, coroutine: Coroutine[Any, Any, Any]) -> Run:
+        """Run `coroutine` as a task of the running loop, filmed with all its descendants.
+
+        Tasks that it leaves behind go on, unfilmed.
+        """
+        loop = asyncio.get_running_loop()
+        self.time = loop.time
+        self.zero = loop.time()
+        context = contextvars.copy_context()
+        context.run(_camera.set, self)
+        value, error = None, None
+        with _hooks(loop):
+            self.on = True
+            task = context.run(loop.create_task, coroutine, context=context)
+            del coroutine
+            try:
+                value = await task
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as raised:
+                mine = asyncio.current_task()
+                if isinstance(raised, asyncio.CancelledError) and mine and mine.cancelling():
+                    raise
+                error = raised
+            finally:
+                run = self.run(value, error)
+                self.on = False
+        return run
+
+    def run(self, value: Any = None, error: BaseException | None = None) -> Run:
+        """The `Run` so far."""
+        return Run(self, value, error)
+
+    # What the hooks report.
+
+    def born(self, coroutine: Any) -> _Track:
+        """A task was made of `coroutine`."""
+        track = self._add(code_of(coroutine), frame_of(coroutine))
+        self._log(track, self.time(), "ready", track.code)
+        return track
+
+    def _add(self, code: CodeType, frame: FrameType | None) -> _Track:
+        track = _Track(code, arguments(frame))
+        if self.tracks:
+            self.alive += 1
+            if self.alive > self.max_in_flight:
+                self.max_in_flight = self.alive
+        else:
+            track.frame = frame
+        self.tracks.append(track)
+        return track
+
+    @property
+    def root(self) -> _Track:
+        return self.tracks[0]
+
+    def _log(
+        self, track: _Track, time: float, state: State, code: CodeType | None = None, what: Any = ""
+    ) -> None:
+        self.log += (
+            track, *_NOT_TAKEN, next(_order), time, state, code, -1, what, None, None
+        )  # fmt: skip
+
+    def interrupt(self, outer: _Track, now: float, since: float | None = None) -> None:
+        """An eager task runs inside the step of `outer`, or has done so `since` then."""
+        self._log(self._active(outer), now, "ready" if since is None else "running")
+        if since is not None:
+            self.held -= now - since
+
+    def enter_root(self, start: float, value: Any) -> None:
+        """The root takes the loop: for itself, or for the call that it awaits directly."""
+        self._point = start
+        self._cancelled = isinstance(value, asyncio.CancelledError)
+
+    def leave(
+        self, coroutine: Any, track: _Track, woken: Any, order: int, start: float, yielded: Any
+    ) -> None:
+        """`track` gives the loop back and waits for `yielded` (None: it only lets others go)."""
+        now = self.time()
+        self.held += now - start
+        own, code, lasti, what, until = look(coroutine, yielded is not None)
+        state: State = "ready"
+        seen: Any = what
+        if yielded is not None:
+            state = "waiting"
+            track.key = key = id(yielded)
+            _woken[key] = None
+            if what is None:
+                seen = _seen(yielded)
+        if track is self.tracks[0]:
+            self.log += (self._active(track), woken, order, start, *_NOT_GIVEN)
+            woken = order = start = None  # type: ignore[assignment]
+            if own and own[0] is coroutine:
+                del own[0]
+            self._direct(frame_of(own[0]) if own else None, now)
+            track = self._active(track)
+        ran = self._ran(track, own) if track.inner or len(own) > 1 else track.code
+        self.log += (
+            track, woken, order, start, next(_order), now, state, code, lasti, seen, until, ran
+        )  # fmt: skip
+
+    @staticmethod
+    def _ran(track: _Track, own: list[Any]) -> CodeType:
+        """The innermost call that was active during the whole step."""
+        ran = track.code
+        if track.inner:
+            for before, after in zip(track.inner, own[1:], strict=False):
+                if before() is not after:
+                    break
+                ran = code_of(after)
+        track.inner = [weakref.ref(call) for call in own[1:]]
+        return ran
+
+    def finish(
+        self, track: _Track, woken: Any, order: int, start: float, error: BaseException
+    ) -> None:
+        """`track` has ended, by `StopIteration` when all went well."""
+        now = self.time()
+        self.held += now - start
+        self.log += (self._active(track), woken, order, start, *_NOT_GIVEN)
+        if track is self.root:
+            self._direct(None, now)
+        if isinstance(error, StopIteration):
+            self._end(track, now, "done")
+        elif isinstance(error, asyncio.CancelledError):
+            self._end(track, now, "cancelled")
+        else:
+            self._end(track, now, "failed")
+            track.error = error
+
+    def _end(self, track: _Track, now: float, ending: Ending) -> None:
+        track.end, track.ending, track.frame = now, ending, None
+        if track is not self.root:
+            self.alive -= 1
+
+    def busy(self, frame: FrameType | None, start: float, end: float) -> None:
+        """The call in `frame`, or the nearest caller of the learner's own, held the loop."""
+        track = self.current
+        if track is None:
+            return
+        while frame is not None and not is_own(frame.f_code):
+            frame = frame.f_back
+        if track is self.root:
+            self._direct(self._below_root(frame), start)
+            track = self._active(track)
+            self._point = end
+        self._log(track, start, "running", None if frame is None else frame.f_code)
+        self._log(track, end, "running")
+
+    # Calls that the root awaits directly. They are told apart by their frames.
+
+    def _active(self, track: _Track) -> _Track:
+        """The lane that runs when `track` does: the root's present call in its stead."""
+        return self._call if track is self.root and self._call is not None else track
+
+    def _below_root(self, frame: FrameType | None) -> FrameType | None:
+        """The root's direct call that `frame` works for, if the root is not at work itself."""
+        below = None
+        while frame is not None:
+            if frame is self.root.frame:
+                return below
+            if is_own(frame.f_code) and frame.f_code.co_flags & _SUSPENDS:
+                below = frame
+            frame = frame.f_back
+        return None
+
+    def _direct(self, frame: FrameType | None, now: float) -> None:
+        """Since the last such report the root went on to the direct call in `frame`, or to none."""
+        old = self._call
+        if (None if old is None else old.frame) is frame:
+            self._point = now
+            return
+        root = self.root
+        if old is not None and old.frame is not None:
+            how = fate(old.frame)
+            if how == "suspended":
+                self._log(old, self._point, "waiting", old.code, "its caller")
+                self._asleep.append(old)
+            else:
+                failed: Ending = "cancelled" if self._cancelled else "failed"
+                self._end(old, self._point, "done" if how == "returned" else failed)
+            self._log(root, self._point, "running")
+        new = None
+        if frame is not None:
+            new = next((track for track in self._asleep if track.frame is frame), None)
+            if new is None:
+                new = self._add(frame.f_code, frame)
+                new.frame = frame
+            else:
+                self._asleep.remove(new)
+            self._log(new, now, "running")
+            self._log(root, now, "waiting", root.code, new)
+        self._call = new
+        self._point = now
+
+
+_SUSPENDS = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+
+
+class _Filmed(Coroutine[Any, Any, Any]):
+    """Stands in for a task's coroutine and reports each of its steps."""
+
+    __slots__ = ("_camera", "_coroutine", "_track")
+
+    def __init__(self, camera: Camera, coroutine: Any) -> None:
+        self._camera = camera
+        self._coroutine = coroutine
+        self._track = camera.born(coroutine)
+
+    def send(self, value: Any) -> Any:
+        return self._step(self._coroutine.send, value)
+
+    def throw(self, *error: Any) -> Any:
+        return self._step(self._coroutine.throw, error[-1] if len(error) == 1 else error[1])
+
+    def _step(self, resume: Callable[[Any], Any], value: Any) -> Any:
+        camera, track = self._camera, self._track
+        if not camera.on:
+            return resume(value)
+        if track.given is None:
+            task = asyncio.current_task()
+            track.given = "Task-" if task is None else task.get_name()
+        outer = camera.current
+        start = camera.time()
+        if outer is not None:
+            camera.interrupt(outer, start)
+        camera.current = track
+        woken = _woken.get(track.key)
+        order = next(_order)
+        if track.frame is not None:
+            camera.enter_root(start, value)
+        try:
+            yielded = resume(value)
+        except BaseException as error:
+            camera.finish(track, woken, order, start, error)
+            raise
+        else:
+            camera.leave(self._coroutine, track, woken, order, start, yielded)
+            return yielded
+        finally:
+            camera.current = outer
+            if outer is not None:
+                camera.interrupt(outer, camera.time(), start)
+
+    def close(self) -> None:
+        self._coroutine.close()
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return self._coroutine.__await__()  # type: ignore[no-any-return]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._coroutine, name)
+
+
+def _seen(yielded: Any) -> Any:
+    """What a coroutine waits for that awaits a bare future: a lane, or the future's kind."""
+    if isinstance(yielded, asyncio.Task):
+        coroutine = yielded.get_coro()
+        return coroutine._track if isinstance(coroutine, _Filmed) else code_of(coroutine)
+    return "gather" if type(yielded).__name__ == "_GatheringFuture" else type(yielded).__name__
+
+
+def _what(seen: Any) -> str:
+    if isinstance(seen, CodeType):
+        return call_name(seen)
+    return seen.name if isinstance(seen, _Track) else str(seen)
+
+
+_hooked: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, list[Callable[[], None]]]
+_hooked = weakref.WeakKeyDictionary()
+
+
+@contextmanager
+def _hooks(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Film the tasks that `loop` makes for a camera, and note when futures come true."""
+    undo = _hooked.setdefault(loop, [])
+    undo.append(_nothing if undo else _hook(loop))
+    try:
+        yield
+    finally:
+        if len(undo) == 1:
+            undo[0]()
+        undo.pop()
+
+
+def _nothing() -> None: ...
+
+
+_NO: Any = object()
+
+
+def _hook(loop: Any) -> Callable[[], None]:
+    factory, call_soon = loop.get_task_factory(), loop.call_soon
+    patched = "call_soon" in vars(loop)
+
+    def make(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> Any:
+        context = options.get("context")
+        camera = (context and context.get(_camera)) or _camera.get()
+        if camera is not None and camera.on:
+            coroutine = _Filmed(camera, coroutine)
+        if factory is not None:
+            return factory(loop, coroutine, **options)
+        return asyncio.Task(coroutine, loop=loop, **options)
+
+    def noting(callback: Any, first: Any = _NO, *rest: Any, context: Any = None) -> Any:
+        if first is _NO:
+            return call_soon(callback, context=context)
+        if (key := id(first)) in _woken:
+            _woken[key] = (next(_order), loop.time())
+        return call_soon(callback, first, *rest, context=context)
+
+    def unhook() -> None:
+        if loop.get_task_factory() is make:
+            loop.set_task_factory(factory)
+        if patched:
+            loop.call_soon = call_soon
+        else:
+            del loop.call_soon
+
+    loop.set_task_factory(make)
+    loop.call_soon = noting
+    return unhook
+
+
+def busy_now(frame: FrameType, start: float, end: float) -> None:
+    """Tell the camera, if one is on, that the call in `frame` held the loop."""
+    camera = _camera.get()
+    if camera is not None and camera.on:
+        camera.busy(frame, start, end)
+
+
+async def trace(coroutine: Coroutine[Any, Any, Any]) -> Run:
+    """Run `coroutine` on the running loop and hand back its `Run`.
+
+    `helpers.record` and `helpers.simulate` are made of this.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> async def main():
+    ...     await asyncio.gather(asyncio.sleep(0, "a"), asyncio.sleep(0, "b"))
+    >>> run = asyncio.run(trace(main()))
+    >>> run.starts, run.max_in_flight
+    (['sleep(0, \'a\')', "sleep(0, 'b')"], 2)
+    """
+    return await Camera().film(coroutine)

@@ -1,0 +1,170 @@
+"""The files that set the project up: they agree with each other, and say what is wrong."""
+
+import ast
+import importlib.metadata
+import re
+import runpy
+import socket
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+CONDA = {"matplotlib-base": "matplotlib", "playwright-python": "playwright"}  # other names there
+
+
+def asked_by_pyproject() -> dict[str, SpecifierSet]:
+    declared = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
+    return {canonicalize_name(r.name): r.specifier for r in map(Requirement, declared)}
+
+
+def asked_by_conda() -> dict[str, SpecifierSet]:
+    *conda, pip = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    *by_pip, package = pip["pip"]
+    assert package == "-e ."
+    return {CONDA.get(r.name, r.name): r.specifier for r in map(Requirement, conda + by_pip)}
+
+
+def pinned() -> dict[str, Requirement]:
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    pins = [Requirement(line) for line in lines if not line.startswith("#")]
+    return {canonicalize_name(pin.name): pin for pin in pins}
+
+
+def version(pin: Requirement) -> str:
+    (only,) = pin.specifier
+    assert only.operator == "=="
+    return only.version
+
+
+def test_conda_and_pyproject_ask_for_the_same():
+    """A package, version or Python that one of the two files lacks is found here."""
+    conda = asked_by_conda()
+    assert conda.pop("python") == SpecifierSet(PROJECT["requires-python"])
+    assert conda.pop("pip") == SpecifierSet()
+    assert conda == asked_by_pyproject()
+
+
+def test_pins_satisfy_what_is_asked_for():
+    """Each thing asked for is pinned everywhere, to a version that it allows."""
+    pins = pinned()
+    for name, specifier in asked_by_pyproject().items():
+        assert pins[name].marker is None, name
+        assert version(pins[name]) in specifier, name
+
+
+def test_pins_are_the_whole_set():
+    """Whatever the packages need in turn is pinned too, to a version that they allow."""
+    pins = pinned()
+    todo = [Requirement(name) for name in asked_by_pyproject()]
+    seen = set()
+    while todo:
+        wanted = todo.pop()
+        name = canonicalize_name(wanted.name)
+        assert version(pins[name]) in wanted.specifier, wanted
+        for extra in {"", *wanted.extras}:
+            if (name, extra) not in seen:
+                seen.add((name, extra))
+                needed = map(Requirement, importlib.metadata.requires(name) or [])
+                todo += [r for r in needed if not r.marker or r.marker.evaluate({"extra": extra})]
+    assert len(seen) > len(asked_by_pyproject())
+
+
+def test_pins_name_nothing_but_names_and_versions():
+    """No host, no address, no file and no hash, which would bind the course to one registry."""
+    text = (ROOT / "requirements.txt").read_text()
+    pins = [line for line in text.splitlines() if not line.startswith("#")]
+    assert len(pins) > 100
+    assert "://" not in text
+    assert [pin for pin in pins if not re.fullmatch(r"[\w.-]+==[\w.]+( ; [^@/]+)?", pin)] == []
+
+
+def test_ipykernel_that_freezes_sliders_is_shut_out():
+    """ipykernel 7.4.0 freezes sliders; the pinned one is known to be good."""
+    assert "7.4.0" not in asked_by_pyproject()["ipykernel"]
+    assert version(pinned()["ipykernel"]) == "7.3.0"
+
+
+def test_help_lists_every_target():
+    """A target without a word of help, or missing among the phony ones, is found here."""
+    makefile = (ROOT / "Makefile").read_text()
+    targets = re.findall(r"^([a-z-]+):", makefile, flags=re.M)
+    (phony,) = re.findall(r"^\.PHONY: (.*)", makefile, flags=re.M)
+    helped = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert [line.split()[1] for line in helped.stdout.splitlines()] == targets
+    assert sorted(phony.split()) == sorted(targets)
+
+
+def preflight(fake: str) -> subprocess.CompletedProcess[str]:
+    """Run the preflight on a Python that is made to look otherwise."""
+    code = f"import runpy, sys; {fake}; runpy.run_path('tools/preflight.py', run_name='__main__')"
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    ("fake", "words"),
+    [
+        ("sys.version_info = (3, 6, 15)", ["needs Python 3.11", "is Python 3.6.15", "PYTHON="]),
+        ("sys.version_info = (3, 14, 0)", ["3.13", "is Python 3.14.0", "PYTHON="]),
+        ("sys.modules['venv'] = None", ["without its venv module", "-venv", "PYTHON="]),
+        ("sys.modules['ensurepip'] = None", ["without its venv module", "-venv", "PYTHON="]),
+    ],
+)
+def test_a_python_that_does_not_fit_gets_one_sentence(fake: str, words: list[str]):
+    """The sentence says what is wrong and what to do; there is no traceback."""
+    run = preflight(fake)
+    assert run.returncode == 1
+    assert len(run.stderr.splitlines()) == 1
+    assert all(word in run.stderr for word in words), run.stderr
+
+
+def test_a_python_that_fits_gets_no_word():
+    """The preflight is silent on the Python that runs this test."""
+    run = preflight("pass")
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+
+
+def test_the_preflight_runs_on_an_old_python():
+    """Its grammar is that of Python 3.6, or it could not complain about one."""
+    ast.parse((ROOT / "tools/preflight.py").read_text(), feature_version=(3, 6))
+
+
+def test_no_python_at_all_gets_one_sentence(tmp_path: Path):
+    """Where no Python runs, make itself says so, and makes nothing."""
+    arguments = ["make", "lab", f"VENV={tmp_path / 'venv'}", "PYTHON=no-such-python"]
+    run = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode != 0
+    assert len(run.stdout.splitlines()) == 1
+    assert "no Python that runs as no-such-python" in run.stdout
+    assert not (tmp_path / "venv").exists()
+
+
+def test_a_taken_port_gets_one_sentence():
+    """A port that was asked for and is taken is no reason to open another one in silence."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+        arguments = [sys.executable, "tools/lab.py", "--no-browser", "--port", port]
+        run = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 1
+    assert len(run.stderr.splitlines()) == 1
+    assert f"Port {port} is taken" in run.stderr
+    assert "make lab ARGS=" in run.stderr
+
+
+def test_lab_passes_its_arguments_on():
+    """JupyterLab gets the first notebook and every argument; a port asked for is the only one."""
+    command = runpy.run_path(str(ROOT / "tools/lab.py"))["command"]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        free = str(server.getsockname()[1])
+    assert {"notebooks/00_start_here.ipynb", "--no-browser"} <= set(command(["--no-browser"]))
+    assert command([f"--port={free}"])[-1] == f"--port={free}"
+    assert "--ServerApp.port_retries=0" in command([f"--port={free}"])
+    assert "--ServerApp.port_retries=0" not in command([])

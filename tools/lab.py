@@ -1,0 +1,44 @@
+"""Open JupyterLab on the first notebook; arguments are JupyterLab's own."""
+
+import argparse
+import errno
+import os
+import socket
+import sys
+
+NOTEBOOK = "notebooks/00_start_here.ipynb"
+
+
+def taken(host: str, port: int) -> bool:
+    """Tell whether somebody already listens there."""
+    for family, *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        try:
+            socket.create_server(address[:2], family=family).close()
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return True
+    return False
+
+
+def command(arguments: list[str]) -> list[str]:
+    """Return the command to run; exit with a sentence if the port that was asked for is taken."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--port", "--ServerApp.port", type=int)
+    parser.add_argument("--ip", "--ServerApp.ip", default="localhost")
+    asked, _ = parser.parse_known_args(arguments)
+    if asked.port and taken(asked.ip, asked.port):
+        sys.exit(
+            f"Port {asked.port} is taken: ask for another, as in make lab "
+            f'ARGS="--port {asked.port + 1}", or for none, and a free one is found.'
+        )
+    run = [sys.executable, "-m", "jupyterlab", NOTEBOOK]
+    if asked.port:
+        run.append("--ServerApp.port_retries=0")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        run.append("--allow-root")  # in a container one often is; only this machine can connect
+    return run + arguments
+
+
+if __name__ == "__main__":
+    run = command(sys.argv[1:])
+    os.execv(run[0], run)
