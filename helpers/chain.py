@@ -20,7 +20,9 @@ from typing import Any
 __all__ = ["arguments", "call_name", "code_of", "fate", "frame_of", "is_own", "line_of", "look"]
 
 _HERE = pathlib.Path(__file__).parent
-_FILMING = {str(_HERE / f"{name}.py") for name in ("chain", "trace", "clock", "plot", "explore")}
+_FILMING = {
+    str(_HERE / f"{name}.py") for name in ("chain", "trace", "clock", "plot", "prints", "explore")
+}
 _LIBRARIES = tuple({*sysconfig.get_paths().values(), "<frozen"} - {"", sysconfig.get_path("data")})
 _LONG = 24
 _PLAIN = {str, int, float, bool, type(None)}
@@ -31,9 +33,7 @@ class _Own(dict[str, bool]):
 
     def __missing__(self, filename: str) -> bool:
         ours = filename.startswith(str(_HERE)) and filename not in _FILMING
-        own = self[filename] = ours or not (
-            filename in _FILMING or filename.startswith(_LIBRARIES)
-        )
+        own = self[filename] = ours or not (filename in _FILMING or filename.startswith(_LIBRARIES))
         return own
 
 
@@ -96,7 +96,8 @@ def look(
                 until = timer.when()
             break
         if _own[code.co_filename]:
-            own.append(node)
+            if code.co_name not in _PARTS:
+                own.append(node)
             what = None
         elif what is None or (_is_inner(what.co_qualname) and not _is_inner(code.co_qualname)):
             what = code
@@ -108,6 +109,7 @@ def look(
     return own, code_of(node), -1 if frame is None else frame.f_lasti, what, until
 
 
+_PARTS = {"<listcomp>", "<setcomp>", "<dictcomp>"}  # of the call they stand in, on Python 3.11
 _SLEEP = asyncio.sleep.__code__
 _WRAPPERS = {
     "async_generator_asend",
@@ -150,9 +152,9 @@ def _library_name(qualname: str) -> str:
 @cache
 def _is_inner(qualname: str) -> bool:
     """Whether a library's call is its inner business, as `_wait` or `__aexit__` are."""
-    return _library_name(qualname) == qualname and "_" == qualname.rpartition(".")[2][:1] or (
-        ".__" in qualname
-    )
+    if ".__" in qualname:
+        return True
+    return _library_name(qualname) == qualname and qualname.rpartition(".")[2].startswith("_")
 
 
 def code_of(call: Any) -> CodeType:
@@ -191,11 +193,12 @@ def line_of(code: CodeType, lasti: int) -> int:
 def arguments(frame: FrameType | None, most: int = 2) -> tuple[str, ...]:
     """The first arguments of a call that has not begun, short enough to name a lane.
 
-    Strings, numbers and file names are shown, and things with a `name`; others are left out.
+    Strings, numbers and file names are shown, and things with a `name`; others are left out, and
+    so are those that can only be given by name.
 
     Examples
     --------
-    >>> async def load(session, path, retries=3): ...
+    >>> async def load(session, path, retries=3, *, seed=1): ...
     >>> coroutine = load(object(), "dataset1.csv")
     >>> arguments(coroutine.cr_frame)
     ("'dataset1.csv'", '3')
@@ -204,7 +207,7 @@ def arguments(frame: FrameType | None, most: int = 2) -> tuple[str, ...]:
     if frame is None:
         return ()
     code = frame.f_code
-    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    names = code.co_varnames[: code.co_argcount]
     if not names:
         return ()
     values = frame.f_locals

@@ -9,7 +9,6 @@ import asyncio
 import contextvars
 import ctypes
 import inspect
-import io
 import selectors
 import sys
 import threading
@@ -18,6 +17,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from .prints import collected
 from .trace import Camera, Run, busy_now
 
 __all__ = ["Deadlock", "FastForwardLoop", "RealIO", "Runaway", "busy", "record", "simulate"]
@@ -167,11 +167,6 @@ def check_coroutine_function(main: Any, name: str) -> None:
             f"{main.__name__}() is an async generator, since it has a yield: it cannot be awaited; "
             "loop over it with `async for` in a coroutine function of its own"
         )
-    if inspect.isfunction(main) and not inspect.iscoroutinefunction(main):
-        raise TypeError(
-            f"{main.__name__}() is a plain function, nothing in it can be awaited: "
-            f"{name}() wants a coroutine function, write `async def {main.__name__}`"
-        )
 
 
 class _Stopped(BaseException):
@@ -192,7 +187,7 @@ class _Program:
 
     def run(self) -> None:
         try:
-            with _collected() as text, _sleeping_by_the_clock():
+            with collected() as text, _sleeping_by_the_clock():
                 try:
                     self._run()
                 finally:
@@ -209,29 +204,34 @@ class _Program:
             with asyncio.Runner(loop_factory=lambda: loop) as runner:
                 try:
                     self.ran = runner.run(self._film())
+                    if isinstance(self.ran.error, _Stopped):
+                        self._explain(self.ran, self.ran.error)
                 except (Deadlock, Runaway, _Stopped) as error:
-                    self.ran = self._stopped(error)
-                    loop.most_turns += 1_000
-        except (Deadlock, Runaway, _Stopped):  # a task that refuses to be cancelled
+                    self.camera.on = False
+                    self.ran = self.camera.run()
+                    self._explain(self.ran, error)
+                loop.most_turns = loop.turns + 1_000  # enough for what is left to be cancelled
+        except (Deadlock, Runaway, _Stopped):  # some of it refuses
             loop.set_exception_handler(lambda loop, context: None)
 
     async def _film(self) -> Run:
-        return await self.camera.film(self.main(*self.args, **self.kwargs))
+        coroutine = self.main(*self.args, **self.kwargs)
+        if not inspect.iscoroutine(coroutine):
+            name = getattr(self.main, "__name__", repr(self.main))
+            raise TypeError(
+                f"{name}() gave back {coroutine!r}, not a coroutine: write `async def {name}`"
+            )
+        return await self.camera.film(coroutine)
 
-    def _stopped(self, error: BaseException) -> Run:
-        run = self.camera.run()
-        self.camera.on = False
+    def _explain(self, run: Run, error: BaseException) -> None:
         if isinstance(error, Deadlock):
-            run.error = Deadlock(_explain(run))
-        elif self.why is not None:
-            run.error = self.why
+            run.error = Deadlock(_who_waits(run))
         else:
-            run.error = _endless(f"its loop turned {self.max_turns:,} times")
-        return run
+            run.error = self.why or _endless(f"its loop turned {self.max_turns:,} times")
 
     def result(self) -> Run:
         if self.printed:
-            print(self.printed, end="")
+            sys.stdout.write(self.printed)
         if self.broken is not None:
             raise self.broken
         assert self.ran is not None
@@ -254,7 +254,7 @@ def _endless(what: str) -> Runaway:
     )
 
 
-def _explain(run: Run, most: int = 10) -> str:
+def _who_waits(run: Run, most: int = 10) -> str:
     """Who waits for what, in a run that can never go on."""
     waiting = [
         f"  {lane.name} waits for {lane.segments[-1].what} in line {lane.segments[-1].line}"
@@ -303,7 +303,7 @@ async def record(coroutine: Coroutine[Any, Any, Any]) -> Run:
 
 async def _beat() -> None:
     """Let the loop wake often, so that an interrupt need not wait for the next timer."""
-    while True:
+    while True:  # noqa: ASYNC110 - there is nothing to wait for
         await asyncio.sleep(0.05)
 
 
@@ -377,63 +377,3 @@ def _sleeping_by_the_clock() -> Iterator[None]:
             _sleepers -= 1
             if not _sleepers and time.sleep is _sleep:
                 time.sleep = _real_sleep
-
-
-class _Text:
-    """What was printed: the first part of it, and how many lines were left out."""
-
-    MOST = 20_000
-
-    def __init__(self) -> None:
-        self._kept = io.StringIO()
-        self._left_out = 0
-
-    def write(self, text: str) -> int:
-        room = self.MOST - self._kept.tell()
-        if room > 0:
-            self._kept.write(text[:room])
-        self._left_out += text[max(room, 0) :].count("\n")
-        return len(text)
-
-    def value(self) -> str:
-        more = f"\n… {self._left_out:,} more lines\n" if self._left_out else ""
-        return self._kept.getvalue() + more
-
-
-_text: contextvars.ContextVar[_Text | None] = contextvars.ContextVar("text", default=None)
-
-
-class _Router:
-    """Stands in for `sys.stdout` while a program's output is collected."""
-
-    def __init__(self, stream: Any) -> None:
-        self.stream = stream
-        self.users = 0
-
-    def write(self, text: str) -> int:
-        to = _text.get() or self.stream
-        written: int = to.write(text)
-        return written
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.stream, name)
-
-
-@contextmanager
-def _collected() -> Iterator[_Text]:
-    """Collect what is printed in this context, and what is printed elsewhere leave alone."""
-    text = _Text()
-    with _lock:
-        if not isinstance(sys.stdout, _Router):
-            sys.stdout = _Router(sys.stdout)
-        router = sys.stdout
-        router.users += 1
-    token = _text.set(text)
-    try:
-        yield text
-    finally:
-        _text.reset(token)
-        with _lock:
-            router.users -= 1
-            if not router.users and sys.stdout is router:
-                sys.stdout = router.stream

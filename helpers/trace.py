@@ -109,6 +109,8 @@ class Run:
         """The most lanes alive at once, the root not counted."""
         self.real = camera.real
         """Whether time was real, or fast-forwarded."""
+        self.over = not camera.on
+        """False for a program that was still being filmed."""
         self.output = ""
         """What the program printed, where the clock collected it."""
         self._pending = sum(track.ending == "pending" for track in tracks)
@@ -165,15 +167,18 @@ class Run:
         return True
 
     def __repr__(self) -> str:
-        took = f"{self.seconds:.2f} s" + (" (real)" if self.real else "")
+        took = f"{self.seconds:.2f} s" + " (real)" * self.real + " so far" * (not self.over)
         parts = [took]
-        if self.error is not None:
+        if isinstance(self.error, asyncio.CancelledError):
+            parts = [f"cancelled after {took}"]
+        elif self.error is not None:
             text = str(self.error).partition("\n")[0]
-            parts = [f"failed after {took} with {type(self.error).__name__}: {text}"]
+            kind = type(self.error).__name__
+            parts = [f"failed after {took} with {kind}" + (f": {text}" if text else "")]
         if n := len(self):
             parts.append(f"{n:,} coroutine{'s' * (n != 1)}")
             parts.append(f"at most {self.max_in_flight:,} in flight")
-        if self._pending:
+        if self._pending and self.over:
             parts.append(f"{self._pending:,} left running")
         if self.held and not self.real:
             parts.append(f"loop held {self.held:.2f} s")
@@ -198,7 +203,9 @@ class Run:
             ran = event[7] or ran
         segments = []
         stood, at = track.code, -1  # call and instruction where it last stood
-        for (order, start, state, code, lasti, what, until, _), after in zip(events, ends):
+        for (order, start, state, code, lasti, what, until, _), after in zip(
+            events, ends, strict=True
+        ):
             ran = active.pop()
             if code is not None:
                 stood, at = code, lasti
@@ -223,10 +230,12 @@ class Run:
             before, after = segments[i - 1 : i + 1]
             if after.state == "ready" and before.until is not None and before.until < after.start:
                 segments[i - 1 : i + 1] = (
-                    before._replace(end=before.until), after._replace(start=before.until)
+                    before._replace(end=before.until),
+                    after._replace(start=before.until),
                 )
         start, end = segments[0].start, self._since(end)
-        return Lane(track.name, start, end, track.ending, track.error, tuple(segments))
+        ending = track.ending if end == self._since(track.end or self._now) else "pending"
+        return Lane(track.name, start, end, ending, track.error, tuple(segments))
 
 
 # An event begins a segment, which lasts until the next one: order, time, state, code, lasti, what,
@@ -301,6 +310,8 @@ class Camera:
     def __init__(self, *, real: bool = True) -> None:
         self.real = real
         self.on = False
+        self.task: asyncio.Task[Any] | None = None
+        """The root coroutine's task, once filming has begun."""
         self.time: Callable[[], float] = lambda: 0.0
         self.zero = 0.0
         self.held = 0.0
@@ -327,7 +338,7 @@ class Camera:
         value, error = None, None
         with _hooks(loop):
             self.on = True
-            task = context.run(loop.create_task, coroutine, context=context)
+            self.task = task = context.run(loop.create_task, coroutine, context=context)
             del coroutine
             try:
                 value = await task
@@ -339,9 +350,8 @@ class Camera:
                     raise
                 error = raised
             finally:
-                run = self.run(value, error)
                 self.on = False
-        return run
+        return self.run(value, error)
 
     def run(self, value: Any = None, error: BaseException | None = None) -> Run:
         """The `Run` so far."""
@@ -383,8 +393,9 @@ class Camera:
         if since is not None:
             self.held -= now - since
 
-    def enter_root(self, start: float, value: Any) -> None:
+    def enter_root(self, woken: Any, order: int, start: float, value: Any) -> None:
         """The root takes the loop: for itself, or for the call that it awaits directly."""
+        self.log += (self._active(self.root), woken, order, start, *_NOT_GIVEN)
         self._point = start
         self._cancelled = isinstance(value, asyncio.CancelledError)
 
@@ -403,8 +414,7 @@ class Camera:
             _woken[key] = None
             if what is None:
                 seen = _seen(yielded)
-        if track is self.tracks[0]:
-            self.log += (self._active(track), woken, order, start, *_NOT_GIVEN)
+        if track.frame is not None:  # the root, which has told when it took the loop
             woken = order = start = None  # type: ignore[assignment]
             if own and own[0] is coroutine:
                 del own[0]
@@ -433,9 +443,11 @@ class Camera:
         """`track` has ended, by `StopIteration` when all went well."""
         now = self.time()
         self.held += now - start
-        self.log += (self._active(track), woken, order, start, *_NOT_GIVEN)
         if track is self.root:
             self._direct(None, now)
+            self._reap()
+        else:
+            self.log += (track, woken, order, start, *_NOT_GIVEN)
         if isinstance(error, StopIteration):
             self._end(track, now, "done")
         elif isinstance(error, asyncio.CancelledError):
@@ -488,13 +500,10 @@ class Camera:
             return
         root = self.root
         if old is not None and old.frame is not None:
-            how = fate(old.frame)
-            if how == "suspended":
+            self._asleep.append(old)
+            if fate(old.frame) == "suspended":
                 self._log(old, self._point, "waiting", old.code, "its caller")
-                self._asleep.append(old)
-            else:
-                failed: Ending = "cancelled" if self._cancelled else "failed"
-                self._end(old, self._point, "done" if how == "returned" else failed)
+            self._reap()
             self._log(root, self._point, "running")
         new = None
         if frame is not None:
@@ -508,6 +517,16 @@ class Camera:
             self._log(root, now, "waiting", root.code, new)
         self._call = new
         self._point = now
+
+    def _reap(self) -> None:
+        """End those of the root's direct calls that have ended."""
+        for track in tuple(self._asleep):
+            assert track.frame is not None
+            how = fate(track.frame)
+            if how != "suspended":
+                failed: Ending = "cancelled" if self._cancelled else "failed"
+                self._end(track, self._point, "done" if how == "returned" else failed)
+                self._asleep.remove(track)
 
 
 _SUSPENDS = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
@@ -544,7 +563,7 @@ class _Filmed(Coroutine[Any, Any, Any]):
         woken = _woken.get(track.key)
         order = next(_order)
         if track.frame is not None:
-            camera.enter_root(start, value)
+            camera.enter_root(woken, order, start, value)
         try:
             yielded = resume(value)
         except BaseException as error:

@@ -1,0 +1,284 @@
+"""The screen: put controls on a coroutine function and see at each move what it does."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import html
+import inspect
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import ipywidgets as widgets
+
+from .clock import check_coroutine_function, simulate
+from .plot import compare, png, timeline
+from .prints import collected
+from .trace import Camera, Run
+
+__all__ = ["Explorer", "explore"]
+
+_PATIENCE = 10.0  # real seconds for a program behind a slider
+_FRAME = 0.15  # real seconds between two pictures of a run for real
+
+
+def explore(function: Callable[..., Coroutine[Any, Any, Any]], /, **controls: Any) -> Explorer:
+    """Put a control on each argument of a coroutine function; each move runs it again.
+
+    Parameters
+    ----------
+    function
+        A coroutine function. It runs on the fast-forward clock, or by a button in real time.
+    **controls
+        As for ``ipywidgets.interact``: ``(1, 20)`` is a slider, a list a dropdown, a bool a
+        checkbox, a string a text field; a widget is taken as it is.
+
+    Raises
+    ------
+    TypeError
+        If ``function`` is no coroutine function, or the controls do not fit its arguments.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> async def nap(hours):
+    ...     await asyncio.sleep(3600 * hours)
+    >>> explore(nap, hours=(1, 3))
+    explore(nap, hours=2): 7200.00 s
+    """
+    return Explorer(function, controls)
+
+
+class Explorer(widgets.VBox):  # type: ignore[misc]
+    """What `explore` shows: controls, buttons, a line of text, a picture, what was printed.
+
+    Attributes
+    ----------
+    controls
+        The control of each argument, by name.
+    run
+        What the picture shows.
+    """
+
+    def __init__(self, function: Callable[..., Any], controls: dict[str, Any]) -> None:
+        check_coroutine_function(function, "explore")
+        self.function = function
+        self.controls = {name: _control(name, given) for name, given in controls.items()}
+        _check_arguments(function, self.values())
+        self.run: Run | None = None
+        self._pinned: tuple[str, Run] | None = None
+        self._lock = threading.Lock()
+        self._turn = 0  # counts what was asked for; only the latest may write
+        self._wanted: dict[str, Any] | None = None
+        self._working = False
+        self._real: Camera | None = None
+        try:
+            self._loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
+        except RuntimeError:
+            self._loop = None
+
+        self.pin = _button("Pin as A", "thumb-tack", "Keep this run to compare the next ones with")
+        self.play = _button("Run for real", "play", "Run it in real time on the notebook's loop")
+        self.stop = _button("Stop", "stop", "Stop the run in real time")
+        self.stop.disabled = True
+        self.play.disabled = self._loop is None
+        self.line = widgets.HTML()
+        self.picture = widgets.Image(format="png")
+        self.printed = widgets.HTML()
+        self.picture.layout.max_width = "100%"
+        self.picture.layout.object_fit = "contain"
+        super().__init__(
+            [
+                *self.controls.values(),
+                widgets.HBox([self.pin, self.play, self.stop]),
+                self.line,
+                self.picture,
+                self.printed,
+            ]
+        )
+        for name, part in {"line": self.line, "picture": self.picture}.items():
+            part.add_class(f"explore-{name}")
+        for control in self.controls.values():
+            control.observe(self._moved, "value")
+        self.pin.on_click(self._pin)
+        self.play.on_click(self._play)
+        self.stop.on_click(self._stop)
+        self._show(self._turn, self._simulated(self.values()))
+
+    def values(self) -> dict[str, Any]:
+        """The present value of each control."""
+        return {name: control.value for name, control in self.controls.items()}
+
+    def __repr__(self) -> str:
+        return f"explore({self.function.__name__}{_written(self.values(), ', ')}): {self.run!r}"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        """The widget; and where none can live (GitHub, paper) its picture."""
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        if data is not None:
+            data["text/plain"] = repr(self)
+            data["image/png"] = base64.b64encode(self.picture.value).decode()
+        return bundle
+
+    # A move. Callbacks may come on any thread: they only note what is wanted, and one worker
+    # does the latest of it.
+
+    def _moved(self, change: Any) -> None:
+        with self._lock:
+            self._turn += 1
+            self._wanted = self.values()
+            start, self._working = not self._working, True
+        self._cancel_real()
+        if start:
+            threading.Thread(target=self._work, daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                turn, wanted, self._wanted = self._turn, self._wanted, None
+                if wanted is None:
+                    self._working = False
+                    return
+            try:
+                self._show(turn, self._simulated(wanted))
+            except Exception as error:
+                self._say(turn, f"{type(error).__name__}: {error}")
+
+    def _simulated(self, values: dict[str, Any]) -> Run:
+        with collected():
+            return simulate(self.function, patience=_PATIENCE, **values)
+
+    def _show(self, turn: int, run: Run, until: float | None = None) -> None:
+        """Draw `run`, unless something else was asked for meanwhile."""
+        if turn != self._turn:
+            return
+        pinned = self._pinned
+        if pinned is None:
+            figure = timeline(run, until=until)
+        else:
+            figure = compare(pinned[1], run, names=(f"A{pinned[0]}", "B"))
+        picture = png(figure)
+        with self._lock:
+            if turn == self._turn:
+                self.run = run
+                self.picture.value = picture
+                self.line.value = _as_html(repr(run), run.error)
+                self.printed.value = _printed(run.output)
+
+    def _say(self, turn: int, text: str) -> None:
+        with self._lock:
+            if turn == self._turn:
+                self.line.value = _as_html(text, text)
+
+    # Pin and compare.
+
+    def _pin(self, button: Any) -> None:
+        if self._pinned is None and self.run is not None:
+            self._pinned = (_written(self.values(), " "), self.run)
+            self.pin.description = "Unpin A"
+        else:
+            self._pinned = None
+            self.pin.description = "Pin as A"
+        self._moved(None)
+
+    # Run for real: on the loop of the cell that made the widget, where everything else lives.
+
+    def _play(self, button: Any) -> None:
+        if self._loop is not None:
+            with self._lock:
+                self._turn += 1
+                turn, values = self._turn, self.values()
+            self._loop.call_soon_threadsafe(self._start, turn, values)
+
+    def _stop(self, button: Any) -> None:
+        self._cancel_real()
+
+    def _cancel_real(self) -> None:
+        camera = self._real
+        if camera is not None and camera.task is not None and self._loop is not None:
+            self._loop.call_soon_threadsafe(camera.task.cancel)
+
+    def _start(self, turn: int, values: dict[str, Any]) -> None:
+        self._cancel_real()
+        self._task = asyncio.get_running_loop().create_task(self._perform(turn, values))
+
+    async def _perform(self, turn: int, values: dict[str, Any]) -> None:
+        camera = self._real = Camera()
+        self.stop.disabled = False
+        until = None if self.run is None else self.run.seconds
+        try:
+            with collected() as text:
+                frames = asyncio.create_task(self._frames(turn, camera, until))
+                try:
+                    run = await camera.film(self.function(**values))
+                finally:
+                    frames.cancel()
+                run.output = text.value()
+            await asyncio.to_thread(self._show, turn, run)
+        except Exception as error:
+            self._say(turn, f"{type(error).__name__}: {error}")
+        finally:
+            if self._real is camera:
+                self._real = None
+                self.stop.disabled = True
+
+    async def _frames(self, turn: int, camera: Camera, until: float | None) -> None:
+        """Draw the bars as they grow, in a thread so as not to hold the loop that is watched."""
+        while turn == self._turn:
+            await asyncio.sleep(_FRAME)
+            run = camera.run()
+            longest = max(until or 0.0, run.seconds)
+            await asyncio.to_thread(self._show, turn, run, longest)
+
+
+def _control(name: str, given: Any) -> Any:
+    control = widgets.interactive.widget_from_abbrev(given)
+    if control is None:
+        raise TypeError(
+            f"explore() cannot make a control for {name} of {given!r}: give a range such as "
+            "(1, 20), a list of choices, True or False, a number, a text, or a widget"
+        )
+    control.description = name
+    control.style.description_width = "initial"
+    control.layout.width = "28em"
+    control.add_class(f"explore-{name}")
+    return control
+
+
+def _check_arguments(function: Callable[..., Any], values: dict[str, Any]) -> None:
+    signature = inspect.signature(function)
+    try:
+        signature.bind(**values)
+    except TypeError as error:
+        raise TypeError(
+            f"the controls do not fit {function.__name__}{signature}: {error}; "
+            f"give one for each argument, as in explore({function.__name__}, "
+            f"{', '.join(f'{name}=(1, 10)' for name in signature.parameters)})"
+        ) from None
+
+
+def _button(text: str, icon: str, tooltip: str) -> Any:
+    button = widgets.Button(description=text, icon=icon, tooltip=tooltip)
+    button.add_class(f"explore-{icon}")
+    return button
+
+
+def _written(values: dict[str, Any], before: str) -> str:
+    joined = ", ".join(f"{name}={value!r}" for name, value in values.items())
+    return before + joined if joined else ""
+
+
+def _as_html(text: str, error: object) -> str:
+    colour = "#a00000" if error is not None else "inherit"
+    return f'<b style="color: {colour}; white-space: pre-wrap">{html.escape(text)}</b>'
+
+
+def _printed(text: str) -> str:
+    if not text:
+        return ""
+    return (
+        '<pre style="max-height: 12em; overflow-y: auto; line-height: 1.3">'
+        f"{html.escape(text)}</pre>"
+    )
