@@ -30,7 +30,7 @@ def __getattr__(name: str) -> Any:
 
 def _show_runs_as_pictures() -> None:
     """Have notebooks show a `Run` as its timeline, beside its text."""
-    from IPython import get_ipython  # type: ignore[attr-defined]
+    from IPython import get_ipython
 
     shell = get_ipython()
     if shell is not None:

@@ -103,8 +103,6 @@ def look(
             what = code
         node = after
     node = own[-1] if own else coroutine
-    if type(node) is CoroutineType:
-        return own, node.cr_code, node.cr_frame.f_lasti, what, until
     frame = frame_of(node)
     return own, code_of(node), -1 if frame is None else frame.f_lasti, what, until
 

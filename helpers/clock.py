@@ -51,7 +51,7 @@ class FastForwardLoop(asyncio.SelectorEventLoop):
         """Seconds since the loop was made, as far as it was fast-forwarded."""
         return self.now
 
-    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]
         raise _real_io("a thread or a process")
 
     async def subprocess_exec(self, *args: Any, **kwargs: Any) -> Any:
@@ -369,7 +369,7 @@ def _sleeping_by_the_clock() -> Iterator[None]:
     global _sleepers
     with _lock:
         _sleepers += 1
-        time.sleep = _sleep
+        time.sleep = _sleep  # type: ignore[assignment]
     try:
         yield
     finally:

@@ -214,7 +214,7 @@ def _draw(ax: Axes, drawn: _Drawn, colours: Mapping[str, str], until: float, eve
     ax.set_yticks([0, *labelled], ["event loop", *(lanes[i - 1].name for i in labelled)])
     ax.tick_params(axis="y", length=0, labelsize=_FONT, labelfontfamily="monospace")
     ax.tick_params(axis="x", labelsize=_FONT)
-    ax.get_yticklabels()[0].set_style("italic")
+    ax.get_yticklabels()[0].set_fontstyle("italic")
     ax.axhline(0.5, color="black", linewidth=0.6)
     if run.seconds < until:
         ax.axvline(run.seconds, color="black", linewidth=1, linestyle=":")
@@ -260,7 +260,8 @@ def _paint(colour: str, state: State) -> tuple[str, str]:
     if state == "running":
         return colour, colour
     share = 0.28 if state == "waiting" else 0.0
-    return to_hex([1 - share * (1 - c) for c in to_rgb(colour)]), colour
+    red, green, blue = (1 - share * (1 - c) for c in to_rgb(colour))
+    return to_hex((red, green, blue)), colour
 
 
 def _ending(ax: Axes, row: int, lane: Lane, until: float) -> None:

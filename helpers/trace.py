@@ -201,11 +201,10 @@ class Run:
         for event in reversed(events):
             active.append(ran)
             ran = event[7] or ran
-        segments = []
+        segments: list[Segment] = []
         stood, at = track.code, -1  # call and instruction where it last stood
-        for (order, start, state, code, lasti, what, until, _), after in zip(
-            events, ends, strict=True
-        ):
+        for event, after in zip(events, ends, strict=True):
+            order, start, state, code, lasti, what, until, _ = event
             ran = active.pop()
             if code is not None:
                 stood, at = code, lasti
@@ -213,6 +212,10 @@ class Run:
                 code = stood
             else:
                 code = ran
+            if state == "ready" and segments and (due := segments[-1].until) is not None:
+                # A timer that came late, since the loop was held, was ready when it was due.
+                start = min(start, due + self._zero)
+                segments[-1] = segments[-1]._replace(end=self._since(start))
             segments.append(
                 Segment(
                     self._since(start),
@@ -225,17 +228,15 @@ class Run:
                     order,
                 )
             )
-        for i in range(1, len(segments)):
-            # A timer that came late, since the loop was held, was ready when it was due.
-            before, after = segments[i - 1 : i + 1]
-            if after.state == "ready" and before.until is not None and before.until < after.start:
-                segments[i - 1 : i + 1] = (
-                    before._replace(end=before.until),
-                    after._replace(start=before.until),
-                )
-        start, end = segments[0].start, self._since(end)
-        ending = track.ending if end == self._since(track.end or self._now) else "pending"
-        return Lane(track.name, start, end, ending, track.error, tuple(segments))
+        over = track.end is not None and track.end <= self._now
+        return Lane(
+            track.name,
+            segments[0].start,
+            self._since(end),
+            track.ending if over else "pending",
+            track.error,
+            tuple(segments),
+        )
 
 
 # An event begins a segment, which lasts until the next one: order, time, state, code, lasti, what,

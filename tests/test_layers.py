@@ -23,6 +23,7 @@ FLOORS = {  # the first floor has steps of its own
     "data": 1,
     "server": 1,
     "chain": 0,
+    "prints": 0,
 }
 FACE = "__init__"
 MODULES = sorted(path.stem for path in (ROOT / "helpers").glob("*.py") if path.stem != FACE)
