@@ -29,19 +29,20 @@ def __getattr__(name: str) -> Any:
 
 
 def _show_runs_as_pictures() -> None:
-    """Have notebooks show a `Run` as its timeline, beside its text."""
+    """Have notebooks show a `Run` as its timeline, beside its text, and figures as they are."""
     from IPython import get_ipython
 
     shell = get_ipython()
     if shell is not None:
         formatter = shell.display_formatter.formatters["image/png"]
         formatter.for_type_by_name("helpers.trace", "Run", _picture)
+        formatter.for_type_by_name("matplotlib.figure", "Figure", _picture)
 
 
-def _picture(run: Run) -> bytes:
+def _picture(shown: Any) -> bytes:
     from .plot import png, timeline
 
-    return png(timeline(run))
+    return png(timeline(shown) if isinstance(shown, Run) else shown)
 
 
 if "IPython" in sys.modules:

@@ -17,7 +17,17 @@ from functools import cache
 from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType
 from typing import Any
 
-__all__ = ["arguments", "call_name", "code_of", "fate", "frame_of", "is_own", "line_of", "look"]
+__all__ = [
+    "arguments",
+    "behind",
+    "call_name",
+    "code_of",
+    "fate",
+    "frame_of",
+    "is_own",
+    "line_of",
+    "look",
+]
 
 _HERE = pathlib.Path(__file__).parent
 _FILMING = {
@@ -88,7 +98,7 @@ def look(
         elif kind is AsyncGeneratorType:
             code, after = node.ag_code, node.ag_await
         else:
-            node = _behind(node) if kind.__name__ in _WRAPPERS else None
+            node = behind(node)
             continue
         if code is _SLEEP:
             what = what or code
@@ -117,8 +127,10 @@ _WRAPPERS = {
 }
 
 
-def _behind(node: Any) -> Any:
+def behind(node: Any) -> Any:
     """What stands behind an awaitable that hides what it awaits, such as that of `async for`."""
+    if type(node).__name__ not in _WRAPPERS:
+        return None
     for other in gc.get_referents(node):
         kind = type(other)
         if kind in (CoroutineType, AsyncGeneratorType, GeneratorType):
@@ -242,3 +254,20 @@ def fate(frame: FrameType) -> str:
         return "returned"
     generator = frame.f_code.co_flags & inspect.CO_ASYNC_GENERATOR
     return "suspended" if generator and op in ("YIELD_VALUE", "RESUME") else "raised"
+
+
+_ON_THE_WAY_OUT = {
+    "CACHE", "SEND", "YIELD_VALUE", "RESUME", "JUMP_BACKWARD_NO_INTERRUPT", "END_SEND",
+    "POP_TOP", "LOAD_CONST", "NOP",
+}  # fmt: skip
+
+
+def awaits_last(frame: FrameType) -> bool:
+    """Whether a suspended call does nothing more, after what it awaits, than return.
+
+    So it is with ``return await load(path)``: the instructions that follow tell.
+    """
+    for op in _opnames(frame.f_code)[frame.f_lasti :: 2]:
+        if op not in _ON_THE_WAY_OUT:
+            return op.startswith("RETURN")
+    return False

@@ -8,6 +8,9 @@ import html
 import inspect
 import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from contextvars import copy_context
 from typing import Any
 
 import ipywidgets as widgets
@@ -23,16 +26,22 @@ _PATIENCE = 10.0  # real seconds for a program behind a slider
 _FRAME = 0.15  # real seconds between two pictures of a run for real
 
 
-def explore(function: Callable[..., Coroutine[Any, Any, Any]], /, **controls: Any) -> Explorer:
+def explore(
+    function: Callable[..., Coroutine[Any, Any, Any]], /, *, real: bool = False, **controls: Any
+) -> Explorer:
     """Put a control on each argument of a coroutine function; each move runs it again.
 
     Parameters
     ----------
     function
         A coroutine function. It runs on the fast-forward clock, or by a button in real time.
+    real
+        For a function that reads files or uses threads: run it in real time at each move, on a
+        loop of its own in a worker thread.
     **controls
         As for ``ipywidgets.interact``: ``(1, 20)`` is a slider, a list a dropdown, a bool a
-        checkbox, a string a text field; a widget is taken as it is.
+        checkbox, a string a text field; a widget is taken as it is. A control begins at the
+        function's own default, where it has one.
 
     Raises
     ------
@@ -47,7 +56,7 @@ def explore(function: Callable[..., Coroutine[Any, Any, Any]], /, **controls: An
     >>> explore(nap, hours=(1, 3))
     explore(nap, hours=2): 7200.00 s
     """
-    return Explorer(function, controls)
+    return Explorer(function, controls, real)
 
 
 class Explorer(widgets.VBox):  # type: ignore[misc]
@@ -61,18 +70,18 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         What the picture shows.
     """
 
-    def __init__(self, function: Callable[..., Any], controls: dict[str, Any]) -> None:
+    def __init__(self, function: Callable[..., Any], controls: dict[str, Any], real: bool) -> None:
         check_coroutine_function(function, "explore")
         self.function = function
-        self.controls = {name: _control(name, given) for name, given in controls.items()}
-        _check_arguments(function, self.values())
+        self.real = real
+        self.controls = _controls(function, controls)
         self.run: Run | None = None
         self._pinned: tuple[str, Run] | None = None
         self._lock = threading.Lock()
         self._turn = 0  # counts what was asked for; only the latest may write
         self._wanted: dict[str, Any] | None = None
         self._working = False
-        self._real: Camera | None = None
+        self._real: tuple[asyncio.AbstractEventLoop, Camera] | None = None
         try:
             self._loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
         except RuntimeError:
@@ -104,7 +113,7 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         self.pin.on_click(self._pin)
         self.play.on_click(self._play)
         self.stop.on_click(self._stop)
-        self._show(self._turn, self._simulated(self.values()))
+        self._show(self._turn, self._run(self.values()))
 
     def values(self) -> dict[str, Any]:
         """The present value of each control."""
@@ -142,13 +151,25 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
                     self._working = False
                     return
             try:
-                self._show(turn, self._simulated(wanted))
+                self._show(turn, self._run(wanted))
             except Exception as error:
                 self._say(turn, f"{type(error).__name__}: {error}")
 
-    def _simulated(self, values: dict[str, Any]) -> Run:
-        with collected():
-            return simulate(self.function, patience=_PATIENCE, **values)
+    def _run(self, values: dict[str, Any]) -> Run:
+        with collected() as text:
+            if not self.real:
+                return simulate(self.function, patience=_PATIENCE, **values)
+            run = _in_thread(self._film(Camera(), values))
+            run.output = text.value()
+            return run
+
+    async def _film(self, camera: Camera, values: dict[str, Any]) -> Run:
+        mine = self._real = asyncio.get_running_loop(), camera
+        try:
+            return await camera.film(self.function(**values))
+        finally:
+            if self._real is mine:
+                self._real = None
 
     def _show(self, turn: int, run: Run, until: float | None = None) -> None:
         """Draw `run`, unless something else was asked for meanwhile."""
@@ -196,23 +217,25 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         self._cancel_real()
 
     def _cancel_real(self) -> None:
-        camera = self._real
-        if camera is not None and camera.task is not None and self._loop is not None:
-            self._loop.call_soon_threadsafe(camera.task.cancel)
+        real = self._real
+        if real is not None:
+            loop, camera = real
+            with suppress(RuntimeError):  # the loop may have been closed this moment
+                loop.call_soon_threadsafe(lambda: camera.task and camera.task.cancel())
 
     def _start(self, turn: int, values: dict[str, Any]) -> None:
         self._cancel_real()
         self._task = asyncio.get_running_loop().create_task(self._perform(turn, values))
 
     async def _perform(self, turn: int, values: dict[str, Any]) -> None:
-        camera = self._real = Camera()
+        camera = Camera()
         self.stop.disabled = False
         until = None if self.run is None else self.run.seconds
         try:
             with collected() as text:
                 frames = asyncio.create_task(self._frames(turn, camera, until))
                 try:
-                    run = await camera.film(self.function(**values))
+                    run = await self._film(camera, values)
                 finally:
                     frames.cancel()
                 run.output = text.value()
@@ -220,9 +243,7 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         except Exception as error:
             self._say(turn, f"{type(error).__name__}: {error}")
         finally:
-            if self._real is camera:
-                self._real = None
-                self.stop.disabled = True
+            self.stop.disabled = self._real is None
 
     async def _frames(self, turn: int, camera: Camera, until: float | None) -> None:
         """Draw the bars as they grow, in a thread so as not to hold the loop that is watched."""
@@ -233,30 +254,40 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
             await asyncio.to_thread(self._show, turn, run, longest)
 
 
-def _control(name: str, given: Any) -> Any:
-    control = widgets.interactive.widget_from_abbrev(given)
-    if control is None:
-        raise TypeError(
-            f"explore() cannot make a control for {name} of {given!r}: give a range such as "
-            "(1, 20), a list of choices, True or False, a number, a text, or a widget"
-        )
-    control.description = name
-    control.style.description_width = "initial"
-    control.layout.width = "28em"
-    control.add_class(f"explore-{name}")
-    return control
+def _in_thread(coroutine: Coroutine[Any, Any, Run]) -> Run:
+    """Run on a loop of its own, in a thread of its own, since this one's may be running."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(copy_context().run, asyncio.run, coroutine).result()
 
 
-def _check_arguments(function: Callable[..., Any], values: dict[str, Any]) -> None:
+def _controls(function: Callable[..., Any], given: dict[str, Any]) -> dict[str, Any]:
+    """A control for each argument, checked against the function's signature."""
     signature = inspect.signature(function)
+    controls = {}
+    for name, abbreviation in given.items():
+        control = widgets.interactive.widget_from_abbrev(
+            abbreviation,
+            getattr(signature.parameters.get(name), "default", inspect.Parameter.empty),
+        )
+        if control is None:
+            raise TypeError(
+                f"explore() cannot make a control for {name} of {abbreviation!r}: give a range "
+                "such as (1, 20), a list of choices, True or False, a number, a text, or a widget"
+            )
+        control.description = name
+        control.style.description_width = "initial"
+        control.layout.width = "28em"
+        control.add_class(f"explore-{name}")
+        controls[name] = control
     try:
-        signature.bind(**values)
+        signature.bind(**given)
     except TypeError as error:
         raise TypeError(
             f"the controls do not fit {function.__name__}{signature}: {error}; "
             f"give one for each argument, as in explore({function.__name__}, "
             f"{', '.join(f'{name}=(1, 10)' for name in signature.parameters)})"
         ) from None
+    return controls
 
 
 def _button(text: str, icon: str, tooltip: str) -> Any:

@@ -11,14 +11,26 @@ import asyncio
 import contextvars
 import inspect
 import itertools
+import sys
 import weakref
 from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from types import CodeType, FrameType
+from types import CodeType, CoroutineType, FrameType
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from .chain import arguments, call_name, code_of, fate, frame_of, is_own, line_of, look
+from .chain import (
+    arguments,
+    awaits_last,
+    behind,
+    call_name,
+    code_of,
+    fate,
+    frame_of,
+    is_own,
+    line_of,
+    look,
+)
 
 __all__ = ["Camera", "Lane", "Run", "Segment", "trace"]
 
@@ -277,7 +289,7 @@ class _Track:
 
     @property
     def name(self) -> str:
-        if self.given is not None and not self.given.startswith("Task-"):
+        if self.given is not None and not self.given.startswith("Task-") and self.given != "None":
             return self.given
         return f"{call_name(self.code)}({', '.join(self.args)})"
 
@@ -322,6 +334,7 @@ class Camera:
         self.log: list[Any] = []
         self.current: _Track | None = None  # the lane whose step is under way
         self._call: _Track | None = None  # the call that the root awaits directly
+        self._called = False  # whether it has awaited any
         self._asleep: list[_Track] = []  # async generators between two requests of the root
         self._point = 0.0  # up to when the root's own time is accounted for
         self._cancelled = False
@@ -334,12 +347,12 @@ class Camera:
         loop = asyncio.get_running_loop()
         self.time = loop.time
         self.zero = loop.time()
-        context = contextvars.copy_context()
+        context = contextvars.copy_context()  # of its own: others of this loop are not filmed
         context.run(_camera.set, self)
         value, error = None, None
         with _hooks(loop):
             self.on = True
-            self.task = task = context.run(loop.create_task, coroutine, context=context)
+            self.task = task = context.run(loop.create_task, coroutine)
             del coroutine
             try:
                 value = await task
@@ -362,8 +375,31 @@ class Camera:
 
     def born(self, coroutine: Any) -> _Track:
         """A task was made of `coroutine`."""
-        track = self._add(code_of(coroutine), frame_of(coroutine))
-        self._log(track, self.time(), "ready", track.code)
+        now = self.time()
+        track = None
+        if type(coroutine) is not CoroutineType and (generator := behind(coroutine)) is not None:
+            track = self._taken_over(frame_of(generator), now)  # a task to close it, after `break`
+            coroutine = generator
+        if track is None:
+            track = self._add(code_of(coroutine), frame_of(coroutine))
+        self._log(track, now, "ready", track.code)
+        return track
+
+    def _taken_over(self, frame: FrameType | None, now: float) -> _Track | None:
+        """The lane of an async generator that the root has left, for the task that goes on."""
+        track = self._call
+        if frame is None:
+            return None
+        if track is not None and track.frame is frame:
+            self._call = None
+            self._log(self.root, now, "running")
+            self._point = now
+        else:
+            track = next((track for track in self._asleep if track.frame is frame), None)
+            if track is None:
+                return None
+            self._asleep.remove(track)
+        track.frame = None
         return track
 
     def _add(self, code: CodeType, frame: FrameType | None) -> _Track:
@@ -417,8 +453,7 @@ class Camera:
                 seen = _seen(yielded)
         if track.frame is not None:  # the root, which has told when it took the loop
             woken = order = start = None  # type: ignore[assignment]
-            if own and own[0] is coroutine:
-                del own[0]
+            own = self._below(own)
             self._direct(frame_of(own[0]) if own else None, now)
             track = self._active(track)
         ran = self._ran(track, own) if track.inner or len(own) > 1 else track.code
@@ -482,6 +517,26 @@ class Camera:
         """The lane that runs when `track` does: the root's present call in its stead."""
         return self._call if track is self.root and self._call is not None else track
 
+    def _below(self, own: list[Any]) -> list[Any]:
+        """Those calls in the root's chain that are below the root.
+
+        A root that only hands on to another (``return await main()``) leaves its place to it,
+        before it has awaited anything else.
+        """
+        root = self.root
+        frames = [frame_of(call) for call in own]
+        at = frames.index(root.frame) + 1 if root.frame in frames else 0
+        while (
+            self._call is None
+            and not self._called
+            and root.frame is not None
+            and (len(own) > at + 1 or (len(own) > at and len(self.tracks) > 1))
+            and awaits_last(root.frame)
+        ):
+            root.frame = frames[at]
+            at += 1
+        return own[at:]
+
     def _below_root(self, frame: FrameType | None) -> FrameType | None:
         """The root's direct call that `frame` works for, if the root is not at work itself."""
         below = None
@@ -508,6 +563,7 @@ class Camera:
             self._log(root, self._point, "running")
         new = None
         if frame is not None:
+            self._called = True
             new = next((track for track in self._asleep if track.frame is frame), None)
             if new is None:
                 new = self._add(frame.f_code, frame)
@@ -593,7 +649,11 @@ def _seen(yielded: Any) -> Any:
     if isinstance(yielded, asyncio.Task):
         coroutine = yielded.get_coro()
         return coroutine._track if isinstance(coroutine, _Filmed) else code_of(coroutine)
-    return "gather" if type(yielded).__name__ == "_GatheringFuture" else type(yielded).__name__
+    if type(yielded).__name__ == "_GatheringFuture":
+        return "gather"
+    told = [callback for callback, _ in getattr(yielded, "_callbacks", None) or ()]
+    shields = any(getattr(call, "__qualname__", "").startswith("shield.") for call in told)
+    return "shield" if shields else type(yielded).__name__
 
 
 def _what(seen: Any) -> str:
@@ -623,6 +683,17 @@ def _nothing() -> None: ...
 
 
 _NO: Any = object()
+_Task: Any = asyncio.Task
+if (3, 13) <= sys.version_info < (3, 13, 3):
+
+    class _Task(asyncio.Task[Any]):  # type: ignore[no-redef]
+        """Keeps its name, where `create_task` would name it None on a loop with a factory."""
+
+        def set_name(self, name: Any) -> None:
+            if name is not None:
+                super().set_name(name)
+
+    _Task.__name__ = _Task.__qualname__ = "Task"
 
 
 def _hook(loop: Any) -> Callable[[], None]:
@@ -636,7 +707,7 @@ def _hook(loop: Any) -> Callable[[], None]:
             coroutine = _Filmed(camera, coroutine)
         if factory is not None:
             return factory(loop, coroutine, **options)
-        return asyncio.Task(coroutine, loop=loop, **options)
+        return _Task(coroutine, loop=loop, **options)
 
     def noting(callback: Any, first: Any = _NO, *rest: Any, context: Any = None) -> Any:
         if first is _NO:
@@ -645,15 +716,20 @@ def _hook(loop: Any) -> Callable[[], None]:
             _woken[key] = (next(_order), loop.time())
         return call_soon(callback, first, *rest, context=context)
 
+    def choose(other: Any) -> None:  # the program's own factory makes the tasks, filmed
+        nonlocal factory
+        factory = other
+
     def unhook() -> None:
-        if loop.get_task_factory() is make:
-            loop.set_task_factory(factory)
+        del loop.set_task_factory, loop.get_task_factory
+        loop.set_task_factory(factory)
         if patched:
             loop.call_soon = call_soon
         else:
             del loop.call_soon
 
     loop.set_task_factory(make)
+    loop.set_task_factory, loop.get_task_factory = choose, lambda: factory
     loop.call_soon = noting
     return unhook
 
