@@ -10,7 +10,7 @@ RUN = $(VENV)/bin/python
 PIP = $(RUN) -m pip install --disable-pip-version-check -qq
 INSTALLED = $(VENV)/installed
 
-.PHONY: help install lab test lint types unit nbval browser notebooks bench clean
+.PHONY: help install lab test lint types unit nbval browser notebooks picture bench clean
 
 help:  ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +52,9 @@ browser: $(INSTALLED)  ## drive the notebooks in a real browser
 
 notebooks: $(INSTALLED)  ## run the notebooks in place (or those named in ARGS)
 	@$(RUN) tools/notebooks.py $(ARGS)
+
+picture: $(INSTALLED)  ## draw the picture of the README
+	@$(RUN) tools/picture.py
 
 bench: $(INSTALLED)  ## measure, beside what else one could use
 	@$(RUN) -m benchmarks $(ARGS)

@@ -19,6 +19,7 @@ from typing import Any
 
 __all__ = [
     "arguments",
+    "awaits_last",
     "behind",
     "call_name",
     "code_of",

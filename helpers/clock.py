@@ -20,7 +20,16 @@ from typing import Any
 from .prints import collected
 from .trace import Camera, Run, busy_now
 
-__all__ = ["Deadlock", "FastForwardLoop", "RealIO", "Runaway", "busy", "record", "simulate"]
+__all__ = [
+    "Deadlock",
+    "FastForwardLoop",
+    "RealIO",
+    "Runaway",
+    "busy",
+    "check_coroutine_function",
+    "record",
+    "simulate",
+]
 
 
 class Deadlock(RuntimeError):

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["compare", "curve", "png", "timeline"]
 
-MOST_LANES = 60
-"""More lanes than this are not legible; an even sample of `SAMPLE` of them is drawn instead."""
-SAMPLE = 40
+_MOST_LANES = 60
+"""More lanes than this are not legible; an even sample of `_SAMPLE` of them is drawn instead."""
+_SAMPLE = 40
 
 _WIDTH, _DPI, _FONT = 9.6, 100, 12.0  # inches, dots per inch, points
 _LANE, _LABEL, _TALLEST = 0.32, 0.2, 6.4  # inches: a lane, a label, all lanes together
@@ -149,7 +149,7 @@ def _figure(runs: Iterable[tuple[str, Run]], until: float | None) -> Figure:
 
 def _choose(title: str, run: Run) -> _Drawn:
     """The lanes to draw: all, or a sample; and the root where it did something of its own."""
-    lanes = list(run.lanes) if len(run) <= MOST_LANES else run.sample(SAMPLE)
+    lanes = list(run.lanes) if len(run) <= _MOST_LANES else run.sample(_SAMPLE)
     if len(lanes) < len(run):
         title += f" · {len(lanes)} of {len(run):,} lanes are drawn, evenly spread"
     alone = not lanes or run.root.ending == "failed"

@@ -32,7 +32,7 @@ from .chain import (
     look,
 )
 
-__all__ = ["Camera", "Lane", "Run", "Segment", "trace"]
+__all__ = ["Camera", "Ending", "Lane", "Run", "Segment", "State", "busy_now", "trace"]
 
 State: TypeAlias = Literal["running", "ready", "waiting"]
 Ending: TypeAlias = Literal["done", "failed", "cancelled", "pending"]
@@ -527,11 +527,11 @@ class Camera:
         frames = [frame_of(call) for call in own]
         at = frames.index(root.frame) + 1 if root.frame in frames else 0
         while (
-            self._call is None
+            0 < at < len(own)
             and not self._called
-            and root.frame is not None
-            and (len(own) > at + 1 or (len(own) > at and len(self.tracks) > 1))
-            and awaits_last(root.frame)
+            and (len(own) > at + 1 or len(self.tracks) > 1)
+            and getattr(own[at - 1], "cr_await", None) is own[at]
+            and awaits_last(own[at - 1].cr_frame)
         ):
             root.frame = frames[at]
             at += 1

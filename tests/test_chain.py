@@ -288,8 +288,9 @@ def test_line_of() -> None:
     assert line_of(coroutine.cr_code, frame_of(coroutine).f_lasti) == first + 1
     coroutine.send(None)
     assert line_of(coroutine.cr_code, frame_of(coroutine).f_lasti) == first + 2
-    _, code, lasti, *_ = look(coroutine)
-    assert call_name(code) == "let_go"
+    own, code, lasti, *_ = look(coroutine)
+    assert [call_name(code_of(call)) for call in own] == ["two_lines", "sleeps_forever", "let_go"]
+    assert line_of(code, lasti) == let_go.__code__.co_firstlineno + 2  # below its decorator
     coroutine.close()
     assert line_of(two_lines.__code__, -1) == first
 
@@ -438,7 +439,8 @@ def test_fate_of_async_generators(fail: bool, expected: str) -> None:
     fates = []
 
     async def consume() -> None:
-        fates.extend([fate(frame) async for _ in generator])
+        async for _ in generator:
+            fates.append(fate(frame))  # noqa: PERF401 - an error must not lose them
 
     coroutine = consume()
     coroutine.send(None)
