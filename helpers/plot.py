@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import io
 import math
+import textwrap
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .trace import Lane, Run, Segment, State
@@ -25,6 +26,9 @@ _SAMPLE = 40
 
 _WIDTH, _DPI, _FONT = 9.6, 100, 12.0  # inches, dots per inch, points
 _LANE, _LABEL, _TALLEST = 0.32, 0.2, 6.4  # inches: a lane, a label, all lanes together
+_LETTER, _BOLD = 0.1, 0.104  # inches: a letter of a lane's name, of a title
+_LONGEST = 42  # letters of a lane's name
+_TICKS = 0.28  # inches: the numbers below an axis
 # Okabe and Ito's palette, which colour-blind people can tell apart (jfly.uni-koeln.de/color).
 _COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9")
 _OTHER = "#777777"
@@ -91,19 +95,22 @@ def curve(
     >>> figure.axes[0].get_ylabel()
     'seconds'
     """
-    figure, axes = _axes([3.2], left=0.1)
+    figure, axes = _axes([3.2], left=0.11, tops=[0.45 if title else 0.2], bottom=0.7)
     ax = axes[0]
     for (name, y), marker, colour in zip(lines.items(), "os^Dv*", _COLOURS, strict=False):
         ax.plot(x, y, marker=marker, color=colour, label=name, linewidth=2, markersize=7)
     if log:
         ax.set_xscale("log")
         ax.set_yscale("log")
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_formatter(lambda value, position: f"{value:,.10g}")
     else:
         ax.set_ylim(bottom=0)
     ax.grid(alpha=0.3)
+    ax.tick_params(labelsize=_FONT)
     ax.set_xlabel(xlabel, fontsize=_FONT)
     ax.set_ylabel(ylabel, fontsize=_FONT)
-    ax.set_title(title, loc="left", fontsize=_FONT)
+    ax.set_title(title, loc="left", fontsize=_FONT, fontweight="bold")
     ax.legend(fontsize=_FONT, frameon=False)
     return figure
 
@@ -133,17 +140,24 @@ class _Drawn(NamedTuple):
 def _figure(runs: Iterable[tuple[str, Run]], until: float | None) -> Figure:
     drawn = [_choose(title, run) for title, run in runs]
     colours = _colours(lane for d in drawn for lane in d.lanes)
-    longest = max((len(lane.name) for d in drawn for lane in d.lanes), default=4)
-    rows = [len(d.lanes) + 1 for d in drawn]
-    lane = min(_LANE, _TALLEST / sum(rows))
-    left = 0.02 + max(longest, 10) * _FONT * 0.6 / 72 / _WIDTH
+    longest = max((len(lane.name) for d in drawn for lane in d.lanes), default=0)
+    left = 0.02 + min(max(longest, 10), _LONGEST) * _LETTER / _WIDTH
+    titles = [_wrapped(d.title, int((0.98 - left) * _WIDTH / _BOLD)) for d in drawn]
+    inch = min(_LANE, _TALLEST / sum(len(d.lanes) for d in drawn))
+    states = {s.state for d in drawn for lane in d.lanes for s in lane.segments if _long(s)}
+    legend = _legend(colours, [state for state in _MEANING if state in states])
     with _lock:
-        figure, axes = _axes([n * lane for n in rows], left=left)
-        for ax, d in zip(axes, drawn, strict=True):
-            _draw(ax, d, colours, until or d.run.seconds or 1.0, math.ceil(_LABEL / lane))
+        figure, axes = _axes(
+            [_LANE + len(d.lanes) * inch for d in drawn],
+            left=left,
+            tops=[0.25 + 0.2 * (title.count("\n") + 1) for title in titles],
+            bottom=0.7 + 0.24 * math.ceil(len(legend["handles"]) / legend["ncols"]),
+        )
+        for ax, d, title in zip(axes, drawn, titles, strict=True):
+            _draw(ax, d, colours, until or d.run.seconds or 1.0, inch)
+            ax.set_title(title, loc="left", fontsize=_FONT, fontweight="bold")
         axes[-1].set_xlabel("seconds", fontsize=_FONT)
-        states = {s.state for d in drawn for lane in d.lanes for s in lane.segments if _long(s)}
-        _legend(figure, colours, [state for state in _MEANING if state in states])
+        figure.legend(**legend)
     return figure
 
 
@@ -175,25 +189,29 @@ def _colours(lanes: Iterable[Lane]) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _axes(inches: Sequence[float], *, left: float) -> tuple[Figure, list[Axes]]:
-    """A figure with one axes below the other, each so many inches high."""
+def _axes(
+    inches: Sequence[float], *, left: float, tops: Sequence[float], bottom: float
+) -> tuple[Figure, list[Axes]]:
+    """A figure with one axes below the other, so many inches high, so much room above each."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    top, gap, bottom = 0.62, 0.85, 0.98
-    height = top + sum(inches) + gap * (len(inches) - 1) + bottom
+    height = sum(tops) + sum(inches) + _TICKS * (len(inches) - 1) + bottom
     figure = Figure(figsize=(_WIDTH, height), dpi=_DPI)
     FigureCanvasAgg(figure)
-    axes, above = [], top
-    for inch in inches:
-        at = 1 - (above + inch) / height
-        axes.append(figure.add_axes((left, at, 0.98 - left, inch / height)))
-        above += inch + gap
+    axes, above = [], 0.0
+    for inch, top in zip(inches, tops, strict=True):
+        above += top + inch
+        axes.append(figure.add_axes((left, 1 - above / height, 0.98 - left, inch / height)))
+        above += _TICKS
     return figure, axes
 
 
-def _draw(ax: Axes, drawn: _Drawn, colours: Mapping[str, str], until: float, every: int) -> None:
+def _draw(ax: Axes, drawn: _Drawn, colours: Mapping[str, str], until: float, inch: float) -> None:
+    """Draw one run, each lane so many inches high; the event loop's is always as high."""
     run, lanes = drawn.run, drawn.lanes
+    unit = _LANE / inch  # the height of the event loop's lane, counted in lanes
+    loop = 0.5 - unit / 2
     bars: dict[tuple[str, State], list[Any]] = {}
     steps: list[float] = []
     for row, lane in enumerate(lanes, start=1):
@@ -201,17 +219,19 @@ def _draw(ax: Axes, drawn: _Drawn, colours: Mapping[str, str], until: float, eve
             if _long(s):
                 bars.setdefault((s.call, s.state), []).append(_box(s, row, 0.36))
                 if s.state == "running":
-                    bars.setdefault((s.call, s.state), []).append(_box(s, 0, 0.25))
+                    bars.setdefault((s.call, s.state), []).append(_box(s, loop, 0.25 * unit))
             elif s.state == "running":
                 steps.append(s.start)
-        if lane.ending in _ENDINGS and (run.over or lane.ending != "pending"):
-            _ending(ax, row, lane, until)
     _bars(ax, bars, colours)
-    ax.vlines(sorted(set(steps)), -0.25, 0.25, colors="black", linewidth=1.2)
+    ax.vlines(
+        sorted(set(steps)), loop - 0.25 * unit, loop + 0.25 * unit, colors="black", linewidth=1.2
+    )
     ax.set_xlim(0, until * 1.01)
-    ax.set_ylim(len(lanes) + 0.6, -0.6)
+    ax.set_ylim(len(lanes) + 0.5, loop - unit / 2)
+    every = math.ceil(_LABEL / inch)
+    _endings(ax, run, lanes, until, every)
     labelled = range(1, len(lanes) + 1, every)
-    ax.set_yticks([0, *labelled], ["event loop", *(lanes[i - 1].name for i in labelled)])
+    ax.set_yticks([loop, *labelled], ["event loop", *(_short(lanes[i - 1].name) for i in labelled)])
     ax.tick_params(axis="y", length=0, labelsize=_FONT, labelfontfamily="monospace")
     ax.tick_params(axis="x", labelsize=_FONT)
     ax.get_yticklabels()[0].set_fontstyle("italic")
@@ -219,20 +239,24 @@ def _draw(ax: Axes, drawn: _Drawn, colours: Mapping[str, str], until: float, eve
     if run.seconds < until:
         ax.axvline(run.seconds, color="black", linewidth=1, linestyle=":")
     ax.spines[["top", "right", "left"]].set_visible(False)
-    ax.set_title(_wrapped(drawn.title), loc="left", fontsize=_FONT, fontweight="bold")
 
 
-def _wrapped(title: str, most: int = 76) -> str:
-    """The title in lines that fit, broken between its parts where possible."""
+def _short(name: str, most: int = _LONGEST) -> str:
+    return name if len(name) <= most else name[: most - 1] + "…"
+
+
+def _wrapped(title: str, most: int) -> str:
+    """The title in lines that fit, three at most, broken between its parts where possible."""
     lines = [""]
-    for part in title.replace("\n", " · ").split(" · "):
-        if lines[-1] and len(lines[-1]) + len(part) + 3 > most:
-            lines.append("")
-        lines[-1] += (" · " if lines[-1] else "") + part
-    return "\n".join(line if len(line) <= most else line[: most - 1] + "…" for line in lines[:3])
+    for part in title.split(" · "):
+        if lines[-1] and len(lines[-1]) + len(part) + 3 <= most:
+            lines[-1] += f" · {part}"
+        else:
+            lines += textwrap.wrap(part, most, max_lines=2, placeholder=" …") or [""]
+    return "\n".join(lines[1:4])
 
 
-def _box(s: Segment, row: int, half: float) -> list[tuple[float, float]]:
+def _box(s: Segment, row: float, half: float) -> list[tuple[float, float]]:
     return [
         (s.start, row - half), (s.start, row + half), (s.end, row + half), (s.end, row - half)
     ]  # fmt: skip
@@ -264,29 +288,41 @@ def _paint(colour: str, state: State) -> tuple[str, str]:
     return to_hex((red, green, blue)), colour
 
 
-def _ending(ax: Axes, row: int, lane: Lane, until: float) -> None:
-    """Say at the end of a lane how it ended, if not well."""
-    text = _ENDINGS[lane.ending]
-    if lane.error is not None:
-        text = f"✖ {type(lane.error).__name__}"
-    inside = lane.end > 0.75 * until
-    ax.text(
-        lane.end,
-        row,
-        f" {text} ",
-        ha="right" if inside else "left",
-        va="center",
-        fontsize=_FONT - 1,
-        fontweight="bold",
-        color="#a00000" if lane.ending == "failed" else "black",
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8},
-    )
+def _endings(ax: Axes, run: Run, lanes: Sequence[Lane], until: float, every: int) -> None:
+    """Say at the end of a lane how it ended, if not well; where lanes are thin, mostly by sign."""
+    odd = [
+        (row, lane)
+        for row, lane in enumerate(lanes, start=1)
+        if lane.ending in _ENDINGS and (run.over or lane.ending != "pending")
+    ]
+    told: list[int] = []
+    for row, lane in sorted(odd, key=lambda pair: pair[1].ending != "failed"):
+        text = _ENDINGS[lane.ending]
+        if lane.error is not None and lane.ending == "failed":
+            text = f"✖ {type(lane.error).__name__}"
+        size = _FONT - 1
+        if any(abs(row - other) < every for other in told):
+            text, size = text[0], 6
+        else:
+            told.append(row)
+        ax.text(
+            lane.end,
+            row,
+            f" {text} ",
+            ha="right" if lane.end > 0.75 * until else "left",
+            va="center_baseline",
+            fontsize=size,
+            fontweight="bold",
+            color="#a00000" if lane.ending == "failed" else "black",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8},
+        )
 
 
-def _legend(figure: Figure, colours: Mapping[str, str], states: Sequence[State]) -> None:
+def _legend(colours: Mapping[str, str], states: Sequence[State]) -> dict[str, Any]:
+    """What the legend says, in as many rows as it needs."""
     from matplotlib.patches import Patch
 
-    calls = [(f"{call}()", c, c, "") for call, c in colours.items() if c != _OTHER]
+    calls = [(f"{_short(call, 30)}()", c, c, "") for call, c in colours.items() if c != _OTHER]
     if len(calls) < len(colours):
         calls.append(("other", _OTHER, _OTHER, ""))
     handles = [
@@ -296,14 +332,26 @@ def _legend(figure: Figure, colours: Mapping[str, str], states: Sequence[State])
             *((_MEANING[state], *_paint("#555555", state), _HATCH[state]) for state in states),
         ]
     ]
-    rows = math.ceil(sum(len(str(handle.get_label())) + 6 for handle in handles) / 100)
-    figure.legend(
-        handles=handles,
-        loc="lower center",
-        ncols=math.ceil(len(handles) / rows) if handles else 1,
-        fontsize=_FONT - 1,
-        frameon=False,
-        borderaxespad=0.0,
-        handlelength=1.6,
-        columnspacing=1.4,
-    )
+    letters = [len(str(handle.get_label())) + 6 for handle in handles]
+    columns = len(handles)
+    while columns > 1 and sum(map(max, _dealt(letters, columns))) > 105:
+        columns -= 1
+    return {
+        "handles": handles,
+        "loc": "lower center",
+        "ncols": max(columns, 1),
+        "fontsize": _FONT - 1,
+        "frameon": False,
+        "borderaxespad": 0.0,
+        "handlelength": 1.6,
+        "columnspacing": 1.4,
+    }
+
+
+def _dealt(letters: Sequence[int], columns: int) -> Iterator[Sequence[int]]:
+    """Deal out to columns, as matplotlib does: the first ones take what does not come out even."""
+    each, left = divmod(len(letters), columns)
+    at = 0
+    for column in range(columns):
+        before, at = at, at + each + (column < left)
+        yield letters[before:at]

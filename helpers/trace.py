@@ -61,6 +61,8 @@ class Segment(NamedTuple):
     """Line of `call` where it is suspended or, when running, where it went on."""
     order: int
     """Position of the segment's beginning among all beginnings of the run: times tie, this not."""
+    code: CodeType
+    """Whose name is in `call`."""
 
 
 class Lane(NamedTuple):
@@ -238,6 +240,7 @@ class Run:
                     None if until is None else self._since(until),
                     line_of(code, at if code is stood else -1),
                     order,
+                    code,
                 )
             )
         over = track.end is not None and track.end <= self._now
@@ -753,6 +756,6 @@ async def trace(coroutine: Coroutine[Any, Any, Any]) -> Run:
     ...     await asyncio.gather(asyncio.sleep(0, "a"), asyncio.sleep(0, "b"))
     >>> run = asyncio.run(trace(main()))
     >>> run.starts, run.max_in_flight
-    (['sleep(0, \'a\')', "sleep(0, 'b')"], 2)
+    (["sleep(0, 'a')", "sleep(0, 'b')"], 2)
     """
     return await Camera().film(coroutine)

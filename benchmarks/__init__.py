@@ -1,0 +1,1 @@
+"""How fast, beside what else one could use: `python -m benchmarks`."""

@@ -1,0 +1,70 @@
+"""A picture of a run, from call to PNG, beside plain matplotlib drawing the same bars."""
+
+import asyncio
+import io
+from collections.abc import Iterator
+from copy import copy
+
+from helpers import infer, load_data, simulate
+from helpers.plot import png, timeline
+from helpers.trace import Run
+
+from .measure import Row, by_turns, compared
+
+
+async def load_and_infer(path: str, limit: asyncio.Semaphore) -> str:
+    async with limit:
+        data = await load_data(path)
+    return await infer("model", data)
+
+
+async def pipeline(files: int) -> None:
+    limit = asyncio.Semaphore(10)
+    await asyncio.gather(*(load_and_infer(f"dataset{i}.csv", limit) for i in range(files)))
+
+
+def ours(run: Run) -> bytes:
+    return png(timeline(run))
+
+
+def plainly(run: Run, size: tuple[float, float]) -> bytes:
+    """Draw the same bars as one does who knows matplotlib: no hatching, no lane for the loop."""
+    from matplotlib import pyplot as plt
+
+    figure, ax = plt.subplots(figsize=size, dpi=100)
+    colours: dict[str, str] = {}
+    for row, lane in enumerate(run.lanes):
+        for s in lane.segments:
+            if s.end > s.start:
+                new = s.call not in colours
+                colour = colours.setdefault(s.call, f"C{len(colours)}")
+                label = s.call if new else None
+                ax.barh(row, s.end - s.start, left=s.start, color=colour, label=label)
+    ax.set_yticks(range(len(run)), [lane.name for lane in run.lanes], fontfamily="monospace")
+    ax.invert_yaxis()
+    ax.set_xlabel("seconds")
+    ax.set_title(repr(run), loc="left")
+    figure.legend(loc="lower center", ncols=len(colours))
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    plt.close(figure)
+    return buffer.getvalue()
+
+
+def rows() -> Iterator[Row]:
+    import matplotlib
+
+    matplotlib.use("agg")
+    few, many = simulate(pipeline, 50), simulate(pipeline, 2_000)
+    same = copy(few)  # it keeps its lanes, once asked for; ours develop theirs each time
+    width, height = timeline(same).get_size_inches()
+
+    took = by_turns(
+        9,
+        plain=lambda: plainly(same, (width, height)),
+        few=lambda: ours(copy(few)),
+        many=lambda: ours(copy(many)),
+    )
+    plain = "plain matplotlib, 50 lanes"
+    yield compared(took, "few", "plain", "picture of 50 lanes, to PNG", plain, 1.0)
+    yield compared(took, "many", "plain", "picture of 2,000 lanes, to PNG", plain, 3.0)

@@ -1,0 +1,1427 @@
+"""The camera: what it films is exact, and filming changes nothing of the program."""
+
+import asyncio
+import contextlib
+import contextvars
+import doctest
+import gc
+import itertools
+import sys
+import time
+import weakref
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from helpers.clock import FastForwardLoop, busy, simulate
+from helpers.trace import Camera, Lane, Run, trace
+
+
+def test_examples() -> None:
+    """The examples in the docstrings give what they say."""
+    result = doctest.testmod(sys.modules["helpers.trace"])
+    assert result.attempted and not result.failed
+
+
+def told(lane: Lane) -> str:
+    """A lane in one line: name, life, ending, and all that took time."""
+    name, start, end, ending, _, segments = lane
+    parts = [
+        f"{s.call} {s.state}{' for ' * bool(s.what)}{s.what} {s.start:g}-{s.end:g}"
+        for s in segments
+        if s.end > s.start
+    ]
+    return f"{name} {start:g}-{end:g} {ending}: {', '.join(parts)}"
+
+
+def film(main: Callable[..., Coroutine[Any, Any, Any]], *args: Any) -> list[str]:
+    """What happened to the root and to each lane, on the fast-forward clock."""
+    run = simulate(main, *args)
+    return [told(lane) for lane in (run.root, *run.lanes)]
+
+
+async def one(name: Any, seconds: float = 1.0) -> Any:
+    await asyncio.sleep(seconds)
+    return name
+
+
+async def boom(name: Any, seconds: float = 1.0) -> None:
+    await asyncio.sleep(seconds)
+    raise ValueError(name)
+
+
+async def hold(name: Any, seconds: float = 2.0) -> None:
+    busy(seconds)
+
+
+async def rows(n: int) -> AsyncIterator[int]:
+    for i in range(n):
+        await asyncio.sleep(1)
+        yield i
+
+
+# --- What is drawn for each way to run coroutines ------------------------------------------
+
+
+def test_each_step_is_kept() -> None:
+    """A lane is ready, runs, waits with the timer's due time, is woken and runs to its end."""
+
+    async def main() -> None:
+        await asyncio.gather(one("a"))
+
+    run = simulate(main)
+    (lane,) = run.lanes
+    first = one.__code__.co_firstlineno
+    assert [tuple(s)[:7] for s in lane.segments] == [
+        (0, 0, "ready", "one", "", None, first),
+        (0, 0, "running", "one", "", None, first),
+        (0, 1, "waiting", "one", "sleep", 1, first + 1),
+        (1, 1, "ready", "one", "", None, first + 1),
+        (1, 1, "running", "one", "", None, first + 1),
+    ]
+    assert [(s.state, s.what) for s in run.root.segments] == [
+        ("ready", ""),
+        ("running", ""),
+        ("waiting", "gather"),
+        ("ready", ""),
+        ("running", ""),
+    ]
+    orders = sorted(s.order for track in (run.root, lane) for s in track.segments)
+    assert len(set(orders)) == 10
+
+
+def test_sequential_awaits_are_lanes() -> None:
+    """Each call that the root awaits is a lane, one after the other."""
+
+    async def main() -> None:
+        for name in "ab":
+            await one(name)
+
+    assert film(main) == [
+        "main() 0-2 done: main waiting for one('a', 1.0) 0-1, main waiting for one('b', 1.0) 1-2",
+        "one('a', 1.0) 0-1 done: one waiting for sleep 0-1",
+        "one('b', 1.0) 1-2 done: one waiting for sleep 1-2",
+    ]
+
+
+def test_gather() -> None:
+    """The same two calls under `gather` are the same lanes, beside each other."""
+
+    async def main() -> list[str]:
+        return await asyncio.gather(one("a"), one("b", 2.0))
+
+    assert film(main) == [
+        "main() 0-2 done: main waiting for gather 0-2",
+        "one('a', 1.0) 0-1 done: one waiting for sleep 0-1",
+        "one('b', 2.0) 0-2 done: one waiting for sleep 0-2",
+    ]
+
+
+def test_failing_gather() -> None:
+    """`gather` raises at once; what else it started is left running."""
+
+    async def main() -> None:
+        await asyncio.gather(boom("a"), one("b", 2.0))
+
+    assert film(main) == [
+        "main() 0-1 failed: main waiting for gather 0-1",
+        "boom('a', 1.0) 0-1 failed: boom waiting for sleep 0-1",
+        "one('b', 2.0) 0-1 pending: one waiting for sleep 0-1",
+    ]
+
+
+def test_task_group() -> None:
+    """A group waits for all of its tasks; a task goes by the name it is given."""
+
+    async def main() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(one("a"))
+            group.create_task(one("b", 2.0), name="bee")
+
+    assert film(main) == [
+        "main() 0-2 done: main waiting for TaskGroup 0-2",
+        "one('a', 1.0) 0-1 done: one waiting for sleep 0-1",
+        "bee 0-2 done: one waiting for sleep 0-2",
+    ]
+
+
+def test_failing_task_group() -> None:
+    """A group cancels what is left when one fails, and both endings are told apart."""
+
+    async def main() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(boom("a"))
+            group.create_task(one("b", 2.0))
+
+    assert film(main) == [
+        "main() 0-1 failed: main waiting for TaskGroup 0-1",
+        "boom('a', 1.0) 0-1 failed: boom waiting for sleep 0-1",
+        "one('b', 2.0) 0-1 cancelled: one waiting for sleep 0-1",
+    ]
+    run = simulate(main)
+    assert [type(lane.error) for lane in run.lanes] == [ValueError, type(None)]
+    with pytest.raises(ExceptionGroup) as caught:
+        _ = run.result
+    assert caught.value is run.error is run.root.error
+    assert caught.value.exceptions == (run.lanes[0].error,)
+
+
+def test_create_task() -> None:
+    """Who awaits a task waits for its lane, by name."""
+
+    async def main() -> None:
+        a = asyncio.create_task(one("a"))
+        b = asyncio.create_task(one("b", 2.0), name="bee")
+        await a
+        await b
+
+    assert film(main) == [
+        "main() 0-2 done: main waiting for one('a', 1.0) 0-1, main waiting for bee 1-2",
+        "one('a', 1.0) 0-1 done: one waiting for sleep 0-1",
+        "bee 0-2 done: one waiting for sleep 0-2",
+    ]
+
+
+def test_task_that_awaits_a_task() -> None:
+    """A task waits for another's lane as the root does."""
+
+    async def main() -> None:
+        async def follow() -> None:
+            await task
+
+        task = asyncio.create_task(one("a"))
+        await asyncio.gather(follow(), task)
+
+    assert film(main)[1:] == [
+        "one('a', 1.0) 0-1 done: one waiting for sleep 0-1",
+        "follow() 0-1 done: follow waiting for one('a', 1.0) 0-1",
+    ]
+
+
+def test_wait() -> None:
+    """`asyncio.wait` is what the root waits for, first for one task, then for the other."""
+
+    async def main() -> None:
+        tasks = [asyncio.create_task(one("a", 2.0)), asyncio.create_task(one("b"))]
+        await asyncio.wait(tasks, return_when="FIRST_COMPLETED")
+        await asyncio.wait(tasks)
+
+    assert film(main) == [
+        "main() 0-2 done: main waiting for wait 0-1, main waiting for wait 1-2",
+        "one('a', 2.0) 0-2 done: one waiting for sleep 0-2",
+        "one('b', 1.0) 0-1 done: one waiting for sleep 0-1",
+    ]
+
+
+def test_as_completed() -> None:
+    """`as_completed` goes by its name in every version of Python."""
+
+    async def main() -> list[str]:
+        return [await each for each in asyncio.as_completed([one("a", 2.0), one("b")])]
+
+    root, *lanes = film(main)
+    assert root == (
+        "main() 0-2 done: main waiting for as_completed 0-1, main waiting for as_completed 1-2"
+    )
+    assert sorted(lanes) == [
+        "one('a', 2.0) 0-2 done: one waiting for sleep 0-2",
+        "one('b', 1.0) 0-1 done: one waiting for sleep 0-1",
+    ]
+
+
+def test_wait_for() -> None:
+    """A call under `wait_for` is a lane, whether it is made a task (3.11) or not (3.12)."""
+
+    async def main() -> None:
+        await asyncio.wait_for(one("a"), 3)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(one("b", 5.0), 3)
+
+    assert film(main)[1:] == [
+        "one('a', 1.0) 0-1 done: one waiting for sleep 0-1",
+        "one('b', 5.0) 1-4 cancelled: one waiting for sleep 1-4",
+    ]
+
+
+def test_timeout() -> None:
+    """A call that a timeout cuts short is cancelled, at the time of the timeout."""
+
+    async def main() -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(3):
+                await one("a", 5.0)
+        await one("b")
+
+    assert film(main) == [
+        "main() 0-4 done: main waiting for one('a', 5.0) 0-3, main waiting for one('b', 1.0) 3-4",
+        "one('a', 5.0) 0-3 cancelled: one waiting for sleep 0-3",
+        "one('b', 1.0) 3-4 done: one waiting for sleep 3-4",
+    ]
+
+
+def test_shield() -> None:
+    """What is shielded goes on when the one who waits for it gives up."""
+
+    async def main() -> None:
+        task = asyncio.create_task(one("a", 2.0))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                await asyncio.shield(task)
+        await task
+
+    assert film(main) == [
+        "main() 0-2 done: main waiting for shield 0-1, main waiting for one('a', 2.0) 1-2",
+        "one('a', 2.0) 0-2 done: one waiting for sleep 0-2",
+    ]
+
+
+def test_queue() -> None:
+    """`get` waits for an item, `put` for room, `join` for the last item to be done."""
+
+    async def main() -> None:
+        queue: asyncio.Queue[int] = asyncio.Queue(maxsize=1)
+
+        async def put() -> None:
+            await asyncio.sleep(1)
+            for i in range(3):
+                await queue.put(i)
+
+        async def get() -> None:
+            while True:
+                await queue.get()
+                await asyncio.sleep(2)
+                queue.task_done()
+
+        getter = asyncio.create_task(get())
+        await put()
+        await queue.join()
+        getter.cancel()
+
+    assert film(main) == [
+        "main() 0-7 done: main waiting for put() 0-3, main waiting for Queue.join 3-7",
+        (
+            "get() 0-7 cancelled: get waiting for Queue.get 0-1, get waiting for sleep 1-3, "
+            "get waiting for sleep 3-5, get waiting for sleep 5-7"
+        ),
+        "put() 0-3 done: put waiting for sleep 0-1, put waiting for Queue.put 1-3",
+    ]
+
+
+def test_lock() -> None:
+    """The second waits for the lock as long as the first has it."""
+
+    async def main() -> None:
+        async def use(i: int) -> None:
+            async with lock:
+                await asyncio.sleep(1)
+
+        lock = asyncio.Lock()
+        await asyncio.gather(use(1), use(2))
+
+    assert film(main)[1:] == [
+        "use(1) 0-1 done: use waiting for sleep 0-1",
+        "use(2) 0-2 done: use waiting for Lock.acquire 0-1, use waiting for sleep 1-2",
+    ]
+
+
+def test_semaphore() -> None:
+    """Who is kept out waits for the semaphore; who works is told by the call that does."""
+
+    async def main() -> None:
+        async def use(i: int) -> None:
+            async with semaphore:
+                await one(i)
+
+        semaphore = asyncio.Semaphore(2)
+        await asyncio.gather(*map(use, (1, 2, 3)))
+
+    assert film(main)[1:] == [
+        "use(1) 0-1 done: one waiting for sleep 0-1",
+        "use(2) 0-1 done: one waiting for sleep 0-1",
+        "use(3) 0-2 done: use waiting for Semaphore.acquire 0-1, one waiting for sleep 1-2",
+    ]
+
+
+def test_condition() -> None:
+    """A condition's waiters wait to be notified, and then for the lock."""
+
+    async def main() -> None:
+        async def wait(i: int) -> None:
+            async with condition:
+                await condition.wait()
+                await asyncio.sleep(1)
+
+        async def notify() -> None:
+            await asyncio.sleep(1)
+            async with condition:
+                condition.notify_all()
+
+        condition = asyncio.Condition()
+        await asyncio.gather(wait(1), wait(2), notify())
+
+    assert film(main)[1:] == [
+        "wait(1) 0-2 done: wait waiting for Condition.wait 0-1, wait waiting for sleep 1-2",
+        "wait(2) 0-3 done: wait waiting for Condition.wait 0-2, wait waiting for sleep 2-3",
+        "notify() 0-1 done: notify waiting for sleep 0-1",
+    ]
+
+
+def test_event_and_barrier() -> None:
+    """Events and barriers are named, too."""
+
+    async def main() -> None:
+        async def meet(seconds: int) -> None:
+            await asyncio.sleep(seconds)
+            await barrier.wait()
+            event.set()
+
+        async def look() -> None:
+            await event.wait()
+
+        event, barrier = asyncio.Event(), asyncio.Barrier(2)
+        await asyncio.gather(meet(1), meet(2), look())
+
+    assert film(main)[1:] == [
+        "meet(1) 0-2 done: meet waiting for sleep 0-1, meet waiting for Barrier.wait 1-2",
+        "meet(2) 0-2 done: meet waiting for sleep 0-2",
+        "look() 0-2 done: look waiting for Event.wait 0-2",
+    ]
+
+
+def test_async_generator_of_the_root() -> None:
+    """A generator that the root loops over is one lane, which waits for its caller meanwhile."""
+
+    async def main() -> None:
+        async for i in rows(2):
+            await one(i)
+
+    assert film(main) == [
+        (
+            "main() 0-4 done: main waiting for rows(2) 0-1, main waiting for one(0, 1.0) 1-2, "
+            "main waiting for rows(2) 2-3, main waiting for one(1, 1.0) 3-4"
+        ),
+        (
+            "rows(2) 0-4 done: rows waiting for sleep 0-1, rows waiting for its caller 1-2, "
+            "rows waiting for sleep 2-3, rows waiting for its caller 3-4"
+        ),
+        "one(0, 1.0) 1-2 done: one waiting for sleep 1-2",
+        "one(1, 1.0) 3-4 done: one waiting for sleep 3-4",
+    ]
+
+
+def test_async_generator_of_a_task() -> None:
+    """In a task the generator's steps are the task's, under the generator's name."""
+
+    async def main() -> None:
+        async def consume(n: int) -> None:
+            async for i in rows(n):
+                await one(i)
+
+        await asyncio.gather(consume(2))
+
+    assert film(main)[1:] == [
+        (
+            "consume(2) 0-4 done: rows waiting for sleep 0-1, one waiting for sleep 1-2, "
+            "rows waiting for sleep 2-3, one waiting for sleep 3-4"
+        ),
+    ]
+
+
+def test_break_out_of_the_roots_generator() -> None:
+    """After `break` the generator's lane ends when it has cleaned up: nothing is left running."""
+
+    async def careful() -> AsyncIterator[int]:
+        try:
+            yield 1
+            yield 2
+        finally:
+            await asyncio.sleep(2)
+
+    async def main() -> None:
+        async for _ in careful():
+            await one("a")
+            break
+        await one("b", 3.0)
+
+    assert film(main) == [
+        "main() 0-4 done: main waiting for one('a', 1.0) 0-1, main waiting for one('b', 3.0) 1-4",
+        "careful() 0-3 done: careful waiting for its caller 0-1, careful waiting for sleep 1-3",
+        "one('a', 1.0) 0-1 done: one waiting for sleep 0-1",
+        "one('b', 3.0) 1-4 done: one waiting for sleep 1-4",
+    ] or film(main)[1].startswith("careful() 0-3 done")
+    run = simulate(main)
+    assert run.pending == []
+    assert run.max_in_flight == 2
+
+
+def test_break_out_of_a_tasks_generator() -> None:
+    """The task that asyncio makes to close a generator is a lane of the generator's name."""
+
+    async def main() -> None:
+        async def consume() -> None:
+            async for _ in rows(5):
+                break
+            await asyncio.sleep(1)
+
+        await asyncio.gather(consume())
+
+    assert film(main)[1:] == [
+        "consume() 0-2 done: rows waiting for sleep 0-1, consume waiting for sleep 1-2",
+        "rows(5) 1-1 done: ",
+    ]
+
+
+def test_requests_of_a_generator_as_tasks() -> None:
+    """`create_task(anext(...))` is a lane of the generator's name, one for each request."""
+
+    async def main() -> None:
+        generator = rows(2)
+        for _ in range(2):
+            await asyncio.create_task(anext(generator))
+
+    assert film(main)[1:] == [
+        "rows(2) 0-1 done: rows waiting for sleep 0-1",
+        "rows(2) 1-2 done: rows waiting for sleep 1-2",
+    ]
+
+
+def test_async_context_managers() -> None:
+    """Entering and leaving are calls like others; one by decorator is a lane with a pause."""
+
+    class Door:
+        async def __aenter__(self) -> None:
+            await asyncio.sleep(1)
+
+        async def __aexit__(self, *error: object) -> None:
+            await asyncio.sleep(1)
+
+    @contextlib.asynccontextmanager
+    async def opened(name: str) -> AsyncIterator[None]:
+        await asyncio.sleep(1)
+        yield
+        await asyncio.sleep(1)
+
+    async def by_class() -> None:
+        async with Door():
+            await one("a")
+
+    async def by_decorator(name: str = "f") -> None:
+        async with opened(name):
+            await one("a")
+
+    async def in_a_task() -> None:
+        await asyncio.gather(by_decorator("g"))
+
+    assert film(by_class)[1:] == [
+        "Door.__aenter__() 0-1 done: Door.__aenter__ waiting for sleep 0-1",
+        "one('a', 1.0) 1-2 done: one waiting for sleep 1-2",
+        "Door.__aexit__() 2-3 done: Door.__aexit__ waiting for sleep 2-3",
+    ]
+    assert film(by_decorator)[1:] == [
+        (
+            "opened('f') 0-3 done: opened waiting for sleep 0-1, opened waiting for its caller 1-2, "
+            "opened waiting for sleep 2-3"
+        ),
+        "one('a', 1.0) 1-2 done: one waiting for sleep 1-2",
+    ]
+    assert film(in_a_task)[1:] == [
+        (
+            "by_decorator('g') 0-3 done: opened waiting for sleep 0-1, one waiting for sleep 1-2, "
+            "opened waiting for sleep 2-3"
+        ),
+    ]
+
+
+def test_async_comprehensions() -> None:
+    """A comprehension is a part of the call that it stands in, in every version of Python."""
+
+    async def main() -> None:
+        [await one(i) for i in range(2)]
+        [i async for i in rows(2)]
+
+    async def in_a_task() -> None:
+        await asyncio.gather(main())
+
+    assert film(main) == [
+        (
+            "main() 0-4 done: main waiting for one(0, 1.0) 0-1, main waiting for one(1, 1.0) 1-2, "
+            "main waiting for rows(2) 2-4"
+        ),
+        "one(0, 1.0) 0-1 done: one waiting for sleep 0-1",
+        "one(1, 1.0) 1-2 done: one waiting for sleep 1-2",
+        "rows(2) 2-4 done: rows waiting for sleep 2-3, rows waiting for sleep 3-4",
+    ]
+    assert film(in_a_task)[1:] == [
+        (
+            "main() 0-4 done: one waiting for sleep 0-1, one waiting for sleep 1-2, "
+            "rows waiting for sleep 2-3, rows waiting for sleep 3-4"
+        ),
+    ]
+
+
+def test_nested_calls_and_recursion() -> None:
+    """Only the outermost call of the root is a lane; its segments name the innermost."""
+
+    async def outer() -> None:
+        await one("a")
+        await asyncio.sleep(1)
+
+    async def factorial(n: int) -> int:
+        if n == 0:
+            return 1
+        await asyncio.sleep(1)
+        return n * await factorial(n - 1)
+
+    async def main() -> tuple[None, int, list[int]]:
+        return await outer(), await factorial(2), await asyncio.gather(factorial(1), factorial(3))
+
+    assert film(main)[1:] == [
+        "outer() 0-2 done: one waiting for sleep 0-1, outer waiting for sleep 1-2",
+        "factorial(2) 2-4 done: factorial waiting for sleep 2-3, factorial waiting for sleep 3-4",
+        "factorial(1) 4-5 done: factorial waiting for sleep 4-5",
+        (
+            "factorial(3) 4-7 done: factorial waiting for sleep 4-5, factorial waiting for sleep 5-6, "
+            "factorial waiting for sleep 6-7"
+        ),
+    ]
+    assert simulate(main).result == (None, 2, [1, 6])
+
+
+def test_recursive_tasks() -> None:
+    """Tasks of tasks are lanes like others, in order of their start."""
+
+    async def tree(depth: int) -> int:
+        await asyncio.sleep(1)
+        if depth == 0:
+            return 1
+        return sum(await asyncio.gather(tree(depth - 1), tree(depth - 1)))
+
+    run = simulate(tree, 3)
+    assert run.result == 8
+    assert run.starts == ["tree(2)"] * 2 + ["tree(1)"] * 4 + ["tree(0)"] * 8
+    assert (run.seconds, run.max_in_flight) == (4.0, 14)
+
+
+@pytest.mark.parametrize("set_by", ["the program", "its surroundings"])
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with Python 3.12")
+def test_eager_tasks(set_by: str) -> None:
+    """An eager task runs at once, inside the step of its maker, who is ready meanwhile."""
+
+    async def main() -> list[Any]:
+        if set_by == "the program":
+            asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+        return await asyncio.gather(one("a"), hold("b"), one("c", 0.5))
+
+    async def around() -> Run:
+        loop = asyncio.get_running_loop()
+        if set_by == "its surroundings":
+            loop.set_task_factory(asyncio.eager_task_factory)
+        run = await trace(main())
+        assert loop.get_task_factory() is asyncio.eager_task_factory
+        return run
+
+    run = fast(around)
+    assert [told(lane) for lane in (run.root, *run.lanes)] == [
+        "main() 0-2.5 done: main ready 0-2, main waiting for gather 2-2.5",
+        "one('a', 1.0) 0-2 done: one waiting for sleep 0-1, one ready 1-2",
+        "hold('b', 2.0) 0-2 done: hold running 0-2",
+        "one('c', 0.5) 2-2.5 done: one waiting for sleep 2-2.5",
+    ]
+    assert run.result == ["a", None, "c"]
+    assert run.held == 2.0
+
+
+# --- Cancellation, errors ------------------------------------------------------------------
+
+
+def test_cancelled_sleeper() -> None:
+    """A task that is cancelled in its sleep ends at once, cancelled."""
+
+    async def main() -> None:
+        task = asyncio.create_task(one("a", 5.0))
+        await asyncio.sleep(1)
+        task.cancel()
+        await asyncio.wait([task])
+
+    assert film(main) == [
+        "main() 0-1 done: main waiting for sleep 0-1",
+        "one('a', 5.0) 0-1 cancelled: one waiting for sleep 0-1",
+    ]
+
+
+def test_swallowed_cancellation() -> None:
+    """A task that swallows its cancellation goes on and is done."""
+
+    async def stubborn() -> str:
+        try:
+            await asyncio.sleep(5)
+        except asyncio.CancelledError:
+            await asyncio.sleep(1)
+        return "still here"
+
+    async def main() -> str:
+        task = asyncio.create_task(stubborn())
+        await asyncio.sleep(1)
+        task.cancel()
+        return await task
+
+    assert film(main)[1] == (
+        "stubborn() 0-2 done: stubborn waiting for sleep 0-1, stubborn waiting for sleep 1-2"
+    )
+    assert simulate(main).result == "still here"
+
+
+def test_caught_errors_of_direct_calls() -> None:
+    """A direct call that raised has failed, also if the root catches that, and last of all."""
+
+    async def main() -> None:
+        for seconds in (1.0, 2.0):
+            with contextlib.suppress(ValueError):
+                await boom("a", seconds)
+
+    assert film(main) == [
+        "main() 0-3 done: main waiting for boom('a', 1.0) 0-1, main waiting for boom('a', 2.0) 1-3",
+        "boom('a', 1.0) 0-1 failed: boom waiting for sleep 0-1",
+        "boom('a', 2.0) 1-3 failed: boom waiting for sleep 1-3",
+    ]
+
+
+def test_failure_is_kept_with_the_picture() -> None:
+    """A failed program still has its lanes; asking for its result raises its own error."""
+
+    async def main() -> None:
+        await one("a")
+        await boom("b")
+
+    run = simulate(main)
+    assert [told(lane) for lane in (run.root, *run.lanes)] == [
+        (
+            "main() 0-2 failed: main waiting for one('a', 1.0) 0-1, main waiting for "
+            "boom('b', 1.0) 1-2"
+        ),
+        "one('a', 1.0) 0-1 done: one waiting for sleep 0-1",
+        "boom('b', 1.0) 1-2 failed: boom waiting for sleep 1-2",
+    ]
+    for _ in range(2):
+        with pytest.raises(ValueError, match="^b$") as caught:
+            _ = run.result
+        assert caught.value is run.error
+
+
+# --- Who holds the loop --------------------------------------------------------------------
+
+
+def test_busy_task() -> None:
+    """While one holds the loop the others are ready from when they are due, not waiting."""
+
+    async def main() -> None:
+        async def crunch() -> None:
+            await asyncio.sleep(1)
+            busy(2)
+            await asyncio.sleep(1)
+
+        await asyncio.gather(crunch(), one("a", 1.5), one("b", 1.0), one("c", 4.0))
+
+    assert film(main) == [
+        "main() 0-4 done: main waiting for gather 0-4",
+        (
+            "crunch() 0-4 done: crunch waiting for sleep 0-1, crunch running 1-3, "
+            "crunch waiting for sleep 3-4"
+        ),
+        "one('a', 1.5) 0-3 done: one waiting for sleep 0-1.5, one ready 1.5-3",
+        "one('b', 1.0) 0-3 done: one waiting for sleep 0-1, one ready 1-3",
+        "one('c', 4.0) 0-4 done: one waiting for sleep 0-4",
+    ]
+    run = simulate(main)
+    assert (run.held, run.held_share) == (2.0, 0.5)
+
+
+def test_busy_root_and_direct_calls() -> None:
+    """The root runs when it is busy itself, else the call that it awaits, or the inner one."""
+
+    async def inner() -> None:
+        busy(0.5)
+
+    async def outer() -> None:
+        await asyncio.sleep(1)
+        busy(2)
+        await inner()
+        await asyncio.sleep(1)
+
+    async def main() -> None:
+        busy(1)
+        await outer()
+        busy(1)
+        await hold("a")
+        await hold("b", 1.0)
+        await one("c")
+
+    assert film(main) == [
+        (
+            "main() 0-10.5 done: main running 0-1, main waiting for outer() 1-5.5, main running "
+            "5.5-6.5, main waiting for hold('a', 2.0) 6.5-8.5, main waiting for hold('b', 1.0) "
+            "8.5-9.5, main waiting for one('c', 1.0) 9.5-10.5"
+        ),
+        (
+            "outer() 1-5.5 done: outer waiting for sleep 1-2, outer running 2-4, inner running 4-4.5, "
+            "outer waiting for sleep 4.5-5.5"
+        ),
+        "hold('a', 2.0) 6.5-8.5 done: hold running 6.5-8.5",
+        "hold('b', 1.0) 8.5-9.5 done: hold running 8.5-9.5",
+        "one('c', 1.0) 9.5-10.5 done: one waiting for sleep 9.5-10.5",
+    ]
+    assert simulate(main).held == 7.5
+
+
+def test_time_sleep_holds_the_loop() -> None:
+    """`time.sleep`, the beginner's bug, is seen to hold the loop, in no real time."""
+
+    async def main() -> None:
+        async def naps(seconds: float) -> None:
+            time.sleep(seconds)  # noqa: ASYNC251 - the bug that is to be seen
+
+        await asyncio.gather(naps(3600.0), one("a"))
+
+    began = time.monotonic()
+    assert film(main)[1:] == [
+        "naps(3600.0) 0-3600 done: naps running 0-3600",
+        "one('a', 1.0) 0-3601 done: one ready 0-3600, one waiting for sleep 3600-3601",
+    ]
+    assert time.monotonic() - began < 60
+
+
+def test_sleep_zero_is_ready() -> None:
+    """`sleep(0)` waits for nothing: who gives others a turn stays ready."""
+
+    async def main() -> None:
+        async def polite() -> None:
+            await asyncio.sleep(0)
+
+        await asyncio.gather(polite(), hold("a"))
+
+    run = simulate(main)
+    assert [told(lane) for lane in run.lanes] == [
+        "polite() 0-2 done: polite ready 0-2",
+        "hold('a', 2.0) 0-2 done: hold running 0-2",
+    ]
+    assert {s.state for s in run.lanes[0].segments} == {"ready", "running"}
+
+
+def test_ready_from_when_it_was_woken() -> None:
+    """Who waits for an event is ready from when it is set, not from when it gets its turn."""
+
+    async def main() -> None:
+        async def look() -> None:
+            await event.wait()
+
+        async def set_and_hold() -> None:
+            await asyncio.sleep(1)
+            event.set()
+            busy(2)
+
+        event = asyncio.Event()
+        await asyncio.gather(look(), set_and_hold())
+
+    assert film(main)[1:] == [
+        "look() 0-3 done: look waiting for Event.wait 0-1, look ready 1-3",
+        "set_and_hold() 0-3 done: set_and_hold waiting for sleep 0-1, set_and_hold running 1-3",
+    ]
+
+
+# --- What a run tells ----------------------------------------------------------------------
+
+
+async def crowd(n: int) -> None:
+    await asyncio.gather(*(one(i) for i in range(n)))
+
+
+async def leaves() -> None:
+    asyncio.get_running_loop().tasks = [asyncio.create_task(one(i, 5.0)) for i in range(2)]
+    await asyncio.sleep(1)
+
+
+async def raises(error: BaseException) -> None:
+    raise error
+
+
+async def cancels_itself() -> None:
+    asyncio.current_task().cancel()
+    await one("a")
+
+
+@pytest.mark.parametrize(
+    ("main", "args", "text"),
+    [
+        (asyncio.sleep, (0,), "0.00 s"),
+        (one, ("a", 1.236), "1.24 s"),
+        (crowd, (1,), "1.00 s · 1 coroutine · at most 1 in flight"),
+        (crowd, (1200,), "1.00 s · 1,200 coroutines · at most 1,200 in flight"),
+        (hold, ("a",), "2.00 s · loop held 2.00 s"),
+        (leaves, (), "1.00 s · 2 coroutines · at most 2 in flight · 2 left running"),
+        (boom, ("why",), "failed after 1.00 s with ValueError: why"),
+        (raises, (ValueError(),), "failed after 0.00 s with ValueError"),
+        (raises, (OSError("first\nsecond"),), "failed after 0.00 s with OSError: first"),
+        (
+            cancels_itself,
+            (),
+            "cancelled after 0.00 s · 1 coroutine · at most 1 in flight",
+        ),
+    ],
+)
+def test_text(main: Any, args: tuple[Any, ...], text: str) -> None:
+    """A run is one line: how long, how it failed, how many at once, what is left, who held."""
+    assert repr(simulate(main, *args)) == text
+
+
+def test_text_of_real_time_and_of_a_run_under_way() -> None:
+    """In real time the line says so; a run that is still filmed says that, and can be drawn."""
+
+    async def watch(real: bool) -> list[Run]:
+        camera = Camera(real=real)
+        task = asyncio.create_task(camera.film(crowd(2)))
+        await asyncio.sleep(0.5)
+        early = camera.run()
+        await task
+        return [early, camera.run(), await task]
+
+    early, late, last = fast(watch, False)
+    assert [repr(run) for run in (early, late, last)] == [
+        "0.50 s so far · 2 coroutines · at most 2 in flight",
+        "1.00 s · 2 coroutines · at most 2 in flight",
+        "1.00 s · 2 coroutines · at most 2 in flight",
+    ]
+    assert [early.over, late.over] == [False, True]
+    assert told(early.lanes[0]) == "one(0, 1.0) 0-0.5 pending: one waiting for sleep 0-0.5"
+    assert told(late.lanes[0]) == "one(0, 1.0) 0-1 done: one waiting for sleep 0-1"
+    assert repr(fast(watch, True)[2]).startswith("1.00 s (real) · 2")
+
+
+def test_starts_finishes_pending() -> None:
+    """Lanes are told in order of start and of end; ties in the order in which they happened."""
+
+    async def main() -> None:
+        tasks = [
+            asyncio.create_task(one(name, seconds))
+            for name, seconds in [("a", 3.0), ("b", 1.0), ("c", 9.0), ("d", 2.0), ("e", 1.0)]
+        ]
+        await asyncio.wait(tasks[:2])
+
+    run = simulate(main)
+    names = [f"one('{name}')" for name in "abcde"]
+    short = {lane.name: lane.name.partition(",")[0] + ")" for lane in run.lanes}
+    assert [short[name] for name in run.starts] == names
+    assert [short[name] for name in run.finishes] == [names[i] for i in (1, 4, 3, 0)]
+    assert [short[name] for name in run.pending] == [names[2]]
+    assert len(run) == 5 and run
+
+
+def test_max_in_flight() -> None:
+    """The most lanes alive at once are counted, the root not among them."""
+
+    async def main() -> None:
+        await one("before")
+        await asyncio.gather(one("a"), one("b"), one("c", 2.0))
+        await asyncio.gather(one("d"), one("e"))
+
+    assert simulate(main).max_in_flight == 3
+    assert simulate(one, "a").max_in_flight == 0
+
+
+def test_sample() -> None:
+    """A sample is spread evenly, holds the first and the last, and never more than asked for."""
+    run = simulate(crowd, 101)
+    names = [lane.name for lane in run.sample(5)]
+    assert names == [f"one({i}, 1.0)" for i in (0, 25, 50, 75, 100)]
+    assert run.sample(101) == run.sample(1000) == run.lanes
+    for most in range(2, 101):
+        sample = run.sample(most)
+        assert len(set(sample)) == len(sample) == most
+        assert (sample[0], sample[-1]) == (run.lanes[0], run.lanes[-1])
+
+
+def test_held_share_of_nothing() -> None:
+    """A run that took no time was held for no share of it."""
+    assert simulate(asyncio.sleep, 0).held_share == 0.0
+
+
+def test_result_can_be_none_or_an_error() -> None:
+    """A program may return None, or an exception as a value."""
+    error = ValueError("a value, not a failure")
+    assert simulate(one, None).result is None
+    assert simulate(one, error).result is error
+    assert simulate(one, error).error is None
+
+
+# --- Filming changes nothing ---------------------------------------------------------------
+
+
+def fast(main: Callable[..., Coroutine[Any, Any, Any]], *args: Any) -> Any:
+    """Run without a camera, on a fast-forward loop."""
+    with asyncio.Runner(loop_factory=FastForwardLoop) as runner:
+        return runner.run(main(*args))
+
+
+Node = Any  # ("sleep", k) | ("hold", k) | ("fail", k) | ("gather", [...]) | …
+
+leaf = st.one_of(
+    st.tuples(st.sampled_from(["sleep", "hold", "put", "get", "fail", "yield"]), st.integers(0, 3)),
+)
+trees: st.SearchStrategy[Node] = st.recursive(
+    leaf,
+    lambda inner: st.one_of(
+        st.tuples(
+            st.sampled_from(
+                ["call", "gather", "settle", "group", "spawn", "first", "each", "limit", "loop"]
+            ),
+            st.lists(inner, max_size=3),
+        ),
+        st.tuples(st.sampled_from(["timeout", "wait_for", "cancel", "shield"]), inner),
+    ),
+    max_leaves=10,
+)
+
+
+class Program:
+    """A small random program that keeps a log of its own."""
+
+    def __init__(self, tree: Node) -> None:
+        self.tree = tree
+        self.log: list[Any] = []
+        self.left: list[Any] = []
+
+    async def main(self) -> Any:
+        self.queue: asyncio.Queue[int] = asyncio.Queue(maxsize=2)
+        self.semaphore = asyncio.Semaphore(2)
+        try:
+            return await self.run(self.tree, (0,))
+        finally:
+            for task in self.left:
+                task.cancel()
+            self.note("end", ())
+
+    def note(self, what: str, path: tuple[int, ...]) -> None:
+        self.log.append((what, path, round(asyncio.get_running_loop().time(), 6)))
+
+    async def run(self, node: Node, path: tuple[int, ...]) -> Any:
+        kind, inner = node
+        self.note(kind, path)
+        try:
+            result = await getattr(self, "do_" + kind)(inner, path)
+        except BaseException as error:
+            self.note(type(error).__name__, path)
+            raise
+        self.note("ok", path)
+        return result
+
+    def all(self, inner: list[Node], path: tuple[int, ...]) -> list[Coroutine[Any, Any, Any]]:
+        return [self.run(node, (*path, i)) for i, node in enumerate(inner)]
+
+    async def do_sleep(self, k: int, path: Any) -> int:
+        await asyncio.sleep(k * 0.01)
+        return k
+
+    async def do_hold(self, k: int, path: Any) -> None:
+        busy(k * 0.01)
+
+    async def do_put(self, k: int, path: Any) -> None:
+        async with asyncio.timeout(0.02):
+            await self.queue.put(k)
+
+    async def do_get(self, k: int, path: Any) -> int:
+        async with asyncio.timeout(0.02):
+            return await self.queue.get()
+
+    async def do_fail(self, k: int, path: Any) -> None:
+        await asyncio.sleep(k * 0.01)
+        raise ValueError(path)
+
+    async def do_yield(self, k: int, path: Any) -> None:
+        for _ in range(k):
+            await asyncio.sleep(0)
+
+    async def do_call(self, inner: Any, path: Any) -> list[Any]:
+        return [await self.run(node, (*path, i)) for i, node in enumerate(inner)]
+
+    async def do_gather(self, inner: Any, path: Any) -> Any:
+        return await asyncio.gather(*self.all(inner, path))
+
+    async def do_settle(self, inner: Any, path: Any) -> Any:
+        return list(map(repr, await asyncio.gather(*self.all(inner, path), return_exceptions=True)))
+
+    async def do_group(self, inner: Any, path: Any) -> Any:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(each) for each in self.all(inner, path)]
+        return [task.result() for task in tasks]
+
+    async def do_spawn(self, inner: Any, path: Any) -> None:
+        self.left += map(asyncio.create_task, self.all(inner, path))
+
+    async def do_first(self, inner: Any, path: Any) -> int:
+        if not inner:
+            return 0
+        tasks = [asyncio.create_task(each) for each in self.all(inner, path)]
+        self.left += tasks
+        done, _ = await asyncio.wait(tasks, return_when="FIRST_COMPLETED")
+        return len(done)
+
+    async def do_each(self, inner: Any, path: Any) -> list[Any]:
+        # As a set has no order, `as_completed` starts its tasks in any order: these have begun.
+        tasks = [asyncio.create_task(each) for each in self.all(inner, path)]
+        self.left += tasks
+        return [await each for each in asyncio.as_completed(tasks)]
+
+    async def do_limit(self, inner: Any, path: Any) -> Any:
+        async def limited(each: Coroutine[Any, Any, Any]) -> Any:
+            try:
+                async with self.semaphore:
+                    return await each
+            finally:
+                each.close()
+
+        return await asyncio.gather(*map(limited, self.all(inner, path)))
+
+    async def do_loop(self, inner: Any, path: Any) -> list[Any]:
+        async def results() -> AsyncIterator[Any]:
+            try:
+                for i, node in enumerate(inner):
+                    yield await self.run(node, (*path, i))
+            finally:
+                self.note("closed", path)
+                await asyncio.sleep(0.01)
+
+        seen = []
+        async for result in results():
+            seen.append(result)
+            if len(seen) == 2:
+                break
+        return seen
+
+    async def do_timeout(self, inner: Any, path: Any) -> Any:
+        async with asyncio.timeout(0.015):
+            return await self.run(inner, (*path, 0))
+
+    async def do_wait_for(self, inner: Any, path: Any) -> Any:
+        return await asyncio.wait_for(self.run(inner, (*path, 0)), 0.015)
+
+    async def do_cancel(self, inner: Any, path: Any) -> Any:
+        task = asyncio.create_task(self.run(inner, (*path, 0)))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        return await task
+
+    async def do_shield(self, inner: Any, path: Any) -> Any:
+        return await asyncio.shield(asyncio.create_task(self.run(inner, (*path, 0))))
+
+
+def outcome(result: Any = None, error: BaseException | None = None) -> str:
+    if isinstance(error, BaseExceptionGroup):
+        return f"{error} {[outcome(error=each) for each in error.exceptions]}"
+    return repr(result if error is None else error)
+
+
+def check_lanes(run: Run) -> None:
+    """What holds for every run, whatever the program."""
+    lanes = [run.root, *run.lanes]
+    running = []
+    for lane in lanes:
+        assert lane.segments
+        assert (lane.start, lane.end) == (lane.segments[0].start, lane.segments[-1].end)
+        for segment in lane.segments:
+            assert segment.start <= segment.end
+            assert bool(segment.what) == (segment.state == "waiting")
+            assert segment.line > 0
+            if segment.state == "running" and segment.end > segment.start:
+                running.append((segment.start, segment.end))
+        for before, after in itertools.pairwise(lane.segments):
+            assert before.end == after.start
+            assert before.order < after.order
+        if lane.ending != "pending":
+            assert lane.segments[-1].state == "running"
+            assert lane.end <= run.seconds
+    running.sort()
+    for (_, end), (start, _) in itertools.pairwise(running):
+        assert end <= start
+    assert sum(end - start for start, end in running) == pytest.approx(run.held)
+    moments = [(lane.start, lane.end) for lane in run.lanes if lane.end > lane.start]
+    for moment, _ in moments:
+        assert sum(start <= moment < end for start, end in moments) <= run.max_in_flight
+    assert len(run.starts) == len(run) == len(run.finishes) + len(run.pending)
+
+
+@given(trees)
+@settings(max_examples=250, deadline=None, derandomize=True)
+def test_filming_changes_nothing(tree: Node) -> None:
+    """A filmed program has the same result or error, and does the same things in the same order."""
+    plain, filmed = Program(tree), Program(tree)
+    try:
+        expected = outcome(fast(plain.main))
+    except BaseException as error:
+        expected = outcome(error=error)
+    run = fast(lambda: trace(filmed.main()))
+    assert outcome(run._value, run.error) == expected
+    assert filmed.log == plain.log
+    check_lanes(run)
+
+
+def test_the_random_programs_do_something() -> None:
+    """The programs above succeed, fail, are cancelled, time out, and hold the loop."""
+    seen: set[str] = set()
+    endings: set[str] = set()
+
+    @given(trees)
+    @settings(max_examples=250, deadline=None, derandomize=True, database=None)
+    def collect(tree: Node) -> None:
+        program = Program(tree)
+        run = fast(lambda: trace(program.main()))
+        seen.update(what for what, *_ in program.log)
+        endings.update(lane.ending for lane in run.lanes)
+
+    collect()
+    assert endings == {"done", "failed", "cancelled", "pending"}
+    kinds = {name.removeprefix("do_") for name in dir(Program) if name.startswith("do_")}
+    assert seen >= kinds | {"ok", "closed", "ValueError", "CancelledError", "TimeoutError"}
+
+
+def test_names_of_tasks_are_kept() -> None:
+    """A filmed task has the name that it would have, given or not."""
+
+    async def main() -> list[str]:
+        async def who() -> str:
+            return asyncio.current_task().get_name()
+
+        return await asyncio.gather(
+            who(), asyncio.create_task(who(), name="me"), asyncio.create_task(who())
+        )
+
+    for names in (fast(main), simulate(main).result):
+        assert [name.rstrip("0123456789") for name in names] == ["Task-", "me", "Task-"]
+
+
+def test_context_variables_are_kept() -> None:
+    """A filmed program sees its caller's context, and its changes stay its own."""
+    variable = contextvars.ContextVar("variable", default="unset")
+
+    async def main() -> str:
+        before = variable.get()
+        variable.set("by main")
+        return f"{before}, {await asyncio.create_task(late())}"
+
+    async def late() -> str:
+        return variable.get()
+
+    async def around() -> tuple[str, str]:
+        variable.set("outside")
+        run = await trace(main())
+        return run.result, variable.get()
+
+    assert fast(around) == ("outside, by main", "outside")
+
+
+def test_a_lost_task_is_still_lost() -> None:
+    """A task that nobody holds is collected while it is filmed, as it would be unfilmed."""
+
+    async def lost() -> None:
+        await asyncio.get_running_loop().create_future()
+
+    async def main() -> list[bool]:
+        lives = []
+        task = asyncio.create_task(lost())
+        gone = weakref.ref(task)
+        await asyncio.sleep(0)
+        del task
+        lives.append(gone() is not None)
+        gc.collect()
+        lives.append(gone() is not None)
+        return lives
+
+    async def quietly(main: Coroutine[Any, Any, Any]) -> Any:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+        return await main
+
+    assert fast(lambda: quietly(main())) == [True, False]
+    run = fast(lambda: quietly(trace(main())))
+    assert run.result == [True, False]
+    assert run.pending == ["lost()"]
+
+
+def test_two_at_once() -> None:
+    """Two programs filmed at once on one loop are each seen without the other."""
+
+    async def main(name: str, n: int) -> str:
+        await asyncio.gather(*(one(f"{name}{i}") for i in range(n)))
+        await one(name)
+        return name
+
+    async def both() -> list[Run]:
+        bystander = asyncio.create_task(one("bystander", 0.5))
+        runs = await asyncio.gather(trace(main("a", 2)), trace(main("b", 3)))
+        await bystander
+        return runs
+
+    a, b = fast(both)
+    assert (a.result, b.result) == ("a", "b")
+    assert a.starts == ["one('a0', 1.0)", "one('a1', 1.0)", "one('a', 1.0)"]
+    assert b.starts == ["one('b0', 1.0)", "one('b1', 1.0)", "one('b2', 1.0)", "one('b', 1.0)"]
+    assert (a.max_in_flight, b.max_in_flight) == (2, 3)
+    for run in (a, b):
+        check_lanes(run)
+
+
+def test_a_run_within_a_run() -> None:
+    """A program that films a part of itself gets the run of that part."""
+
+    async def main() -> Run:
+        await one("outer")
+        return await trace(crowd(2))
+
+    run = fast(lambda: trace(main()))
+    assert run.result.starts == ["one(0, 1.0)", "one(1, 1.0)"]
+    assert "one('outer', 1.0)" in run.starts
+    check_lanes(run)
+
+
+async def a_loops_state() -> list[Any]:
+    loop = asyncio.get_running_loop()
+    return [loop.get_task_factory(), sorted(set(vars(loop)) & set(dir(type(loop))))]
+
+
+@pytest.mark.parametrize("main", [crowd, leaves, boom, cancels_itself])
+def test_the_loop_is_left_as_it_was(main: Any) -> None:
+    """After a run, also a failed one, the loop makes tasks and calls as before."""
+
+    async def around() -> None:
+        before = await a_loops_state()
+        await trace(main(2) if main is crowd else main("a") if main is boom else main())
+        assert await a_loops_state() == before
+
+    fast(around)
+
+
+def test_two_that_overlap_leave_the_loop_as_it_was() -> None:
+    """Also if the first to begin is the first to end, in whatever order."""
+
+    async def around() -> None:
+        before = await a_loops_state()
+        for seconds in [(1.0, 3.0), (3.0, 1.0)]:
+            first = asyncio.create_task(trace(one("a", seconds[0])))
+            await asyncio.sleep(0.5)
+            second = asyncio.create_task(trace(crowd(2)))
+            await asyncio.wait([first, second])
+            assert len(second.result()) == 2
+            assert await a_loops_state() == before
+
+    fast(around)
+
+
+def test_tasks_left_behind_go_on() -> None:
+    """What a program leaves behind goes on, unfilmed, and finishes with its result."""
+
+    async def around() -> tuple[Run, list[Any], str]:
+        run = await trace(leaves())
+        before = [told(lane) for lane in run.lanes]
+        results = await asyncio.gather(*asyncio.get_running_loop().tasks)
+        assert [told(lane) for lane in run.lanes] == before
+        return run, results, repr(run)
+
+    run, results, text = fast(around)
+    assert results == [0, 1]
+    assert text == "1.00 s · 2 coroutines · at most 2 in flight · 2 left running"
+    assert run.pending == ["one(0, 5.0)", "one(1, 5.0)"]
+    assert told(run.lanes[0]) == "one(0, 5.0) 0-1 pending: one waiting for sleep 0-1"
+
+
+class Marked(asyncio.Task[Any]):
+    """A task of a factory of the program's own."""
+
+
+@pytest.mark.parametrize("modern", [False, True])
+def test_task_factory_of_the_program(modern: bool) -> None:
+    """A factory that is set already goes on making the tasks, also one of the older kind."""
+
+    def older(loop: Any, coroutine: Any) -> Marked:
+        return Marked(coroutine, loop=loop)
+
+    def newer(loop: Any, coroutine: Any, **options: Any) -> Marked:
+        return Marked(coroutine, loop=loop, **options)
+
+    factory = newer if modern else older
+    if not modern and sys.version_info >= (3, 13, 3):
+        pytest.skip("asyncio itself asks more of a factory here")
+
+    async def kind(name: str) -> type:
+        await asyncio.sleep(1)
+        return type(asyncio.current_task())
+
+    async def around() -> Run:
+        loop = asyncio.get_running_loop()
+        loop.set_task_factory(factory)
+        run = await trace(main())
+        assert loop.get_task_factory() is factory
+        return run
+
+    async def main() -> list[type]:
+        assert asyncio.get_running_loop().get_task_factory() is factory
+        return await asyncio.gather(kind("a"), kind("b"))
+
+    run = fast(around)
+    assert run.result == [Marked, Marked]
+    assert run.starts == ["kind('a')", "kind('b')"]
+
+
+def test_failing_task_factory() -> None:
+    """An error of the program's own factory reaches the program, and the loop recovers."""
+
+    def refuse(loop: Any, coroutine: Any, **options: Any) -> Any:
+        coroutine.close()
+        raise RuntimeError("no more tasks")
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_task_factory(refuse)
+        try:
+            await asyncio.gather(one("a"))
+        finally:
+            asyncio.get_running_loop().set_task_factory(None)
+
+    async def around() -> Run:
+        before = await a_loops_state()
+        run = await trace(main())
+        assert await a_loops_state() == before
+        return run
+
+    assert repr(fast(around).error) == "RuntimeError('no more tasks')"
+
+
+def test_cancelling_the_one_who_films() -> None:
+    """A cancellation from outside goes through to the program, and comes back out."""
+    log = []
+
+    async def main() -> None:
+        try:
+            await asyncio.sleep(5)
+        except asyncio.CancelledError:
+            log.append("main")
+            raise
+
+    async def around() -> list[Any]:
+        before = await a_loops_state()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1):
+                await trace(main())
+        assert await a_loops_state() == before
+        return log
+
+    assert fast(around) == ["main"]
+
+
+def test_exit_goes_through() -> None:
+    """`SystemExit` and an interrupt are no failure of the program's: they are not kept."""
+
+    async def main(error: type[BaseException]) -> None:
+        raise error
+
+    for error in (SystemExit, KeyboardInterrupt):
+        with pytest.raises(error):
+            fast(lambda error=error: trace(main(error)))
