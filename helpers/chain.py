@@ -270,5 +270,15 @@ def awaits_last(frame: FrameType) -> bool:
     """
     for op in _opnames(frame.f_code)[frame.f_lasti :: 2]:
         if op not in _ON_THE_WAY_OUT:
-            return op.startswith("RETURN")
+            return op.startswith("RETURN") and not _is_caught(frame.f_code, frame.f_lasti)
+    return False
+
+
+def _is_caught(code: CodeType, at: int) -> bool:
+    """Whether an `except`, `finally` or `with` stands around an instruction."""
+    handlers = dis._parse_exception_table(code)  # type: ignore[attr-defined]
+    for _ in handlers:  # those of the await itself come first
+        at = next((entry.target for entry in handlers if entry.start <= at < entry.end), -1)
+        if at < 0 or _opnames(code)[at] == "PUSH_EXC_INFO":
+            return at >= 0
     return False

@@ -145,15 +145,18 @@ def simulate(
     thread = threading.Thread(
         target=contextvars.copy_context().run, args=(program.run,), daemon=True
     )
-    thread.start()
     try:
+        thread.start()
         give_up = time.monotonic() + patience
         while not program.over.wait(min(0.5, patience)):
             if time.monotonic() > give_up:
                 program.why = _endless(f"it was still running after {patience:g} real seconds")
                 _stop(thread, program)
     except BaseException:  # ■ in a notebook, Ctrl-C in a terminal
-        _stop(thread, program)
+        for _ in range(10):  # the program may catch that, and needs a moment to put all back
+            _stop(thread, program)
+            if program.over.wait(0.1):
+                break
         raise
     return program.result()
 
@@ -188,6 +191,7 @@ class _Program:
     def __init__(self, main: Any, args: Any, kwargs: Any, max_turns: int) -> None:
         self.main, self.args, self.kwargs, self.max_turns = main, args, kwargs, max_turns
         self.camera = Camera(real=False)
+        self.loop: FastForwardLoop | None = None
         self.over = threading.Event()
         self.why: BaseException | None = None
         self.ran: Run | None = None
@@ -207,7 +211,7 @@ class _Program:
             self.over.set()
 
     def _run(self) -> None:
-        loop = FastForwardLoop()
+        self.loop = loop = FastForwardLoop()
         loop.most_turns = self.max_turns
         try:
             with asyncio.Runner(loop_factory=lambda: loop) as runner:
@@ -249,8 +253,13 @@ class _Program:
 
 
 def _stop(thread: threading.Thread, program: _Program) -> None:
-    """Raise `_Stopped` in the thread, also where its program never awaits."""
-    if thread.ident is not None and not program.over.is_set():
+    """End the program where its loop turns next; if it does not turn, where the program is.
+
+    The latter is the last resort: in the midst of asyncio's own work it would do harm.
+    """
+    if program.loop is not None:
+        program.loop.most_turns = -1
+    if not program.over.wait(0.2) and thread.ident is not None:
         ctypes.pythonapi.PyThreadState_SetAsyncExc(
             ctypes.c_ulong(thread.ident), ctypes.py_object(_Stopped)
         )

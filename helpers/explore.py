@@ -17,12 +17,12 @@ import ipywidgets as widgets
 
 from .clock import check_coroutine_function, simulate
 from .plot import compare, png, timeline
-from .prints import collected
+from .prints import Text, collected
 from .trace import Camera, Run
 
 __all__ = ["Explorer", "explore"]
 
-_PATIENCE = 10.0  # real seconds for a program behind a slider
+_TURNS, _PATIENCE = 50_000, 5.0  # of the loop, and real seconds, for a program behind a slider
 _FRAME = 0.15  # real seconds between two pictures of a run for real
 
 
@@ -72,13 +72,21 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
 
     def __init__(self, function: Callable[..., Any], controls: dict[str, Any], real: bool) -> None:
         check_coroutine_function(function, "explore")
+        if inspect.isfunction(function) and not inspect.iscoroutinefunction(function):
+            raise TypeError(
+                f"{function.__name__}() is a plain function, so nothing in it can wait: "
+                f"explore() wants a coroutine function, write `async def {function.__name__}`"
+            )
         self.function = function
         self.real = real
         self.controls = _controls(function, controls)
         self.run: Run | None = None
+        self._shown: dict[str, Any] = {}  # the values that `run` ran with
         self._pinned: tuple[str, Run] | None = None
         self._lock = threading.Lock()
-        self._turn = 0  # counts what was asked for; only the latest may write
+        self._turn = 0  # counts what was asked for
+        self._oldest = 0  # turns before this one may not write any more
+        self._played = False
         self._wanted: dict[str, Any] | None = None
         self._working = False
         self._real: tuple[asyncio.AbstractEventLoop, Camera] | None = None
@@ -113,14 +121,15 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         self.pin.on_click(self._pin)
         self.play.on_click(self._play)
         self.stop.on_click(self._stop)
-        self._show(self._turn, self._run(self.values()))
+        values = self.values()
+        self._show(self._turn, values, self._run(values))
 
     def values(self) -> dict[str, Any]:
         """The present value of each control."""
         return {name: control.value for name, control in self.controls.items()}
 
     def __repr__(self) -> str:
-        return f"explore({self.function.__name__}{_written(self.values(), ', ')}): {self.run!r}"
+        return f"explore({self.function.__name__}{_written(self._shown, ', ')}): {self.run!r}"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """The widget; and where none can live (GitHub, paper) its picture."""
@@ -132,11 +141,14 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         return bundle
 
     # A move. Callbacks may come on any thread: they only note what is wanted, and one worker
-    # does the latest of it.
+    # does the latest of it. What it has at hand meanwhile is shown, so that a picture follows the
+    # mouse; but a run in real time is over with the next move.
 
     def _moved(self, change: Any) -> None:
         with self._lock:
             self._turn += 1
+            if self.real or self._played:
+                self._oldest, self._played = self._turn, False
             self._wanted = self.values()
             start, self._working = not self._working, True
         self._cancel_real()
@@ -151,14 +163,14 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
                     self._working = False
                     return
             try:
-                self._show(turn, self._run(wanted))
+                self._show(turn, wanted, self._run(wanted))
             except Exception as error:
                 self._say(turn, f"{type(error).__name__}: {error}")
 
     def _run(self, values: dict[str, Any]) -> Run:
         with collected() as text:
             if not self.real:
-                return simulate(self.function, patience=_PATIENCE, **values)
+                return simulate(self.function, max_turns=_TURNS, patience=_PATIENCE, **values)
             run = _in_thread(self._film(Camera(), values))
             run.output = text.value()
             return run
@@ -171,9 +183,16 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
             if self._real is mine:
                 self._real = None
 
-    def _show(self, turn: int, run: Run, until: float | None = None) -> None:
-        """Draw `run`, unless something else was asked for meanwhile."""
-        if turn != self._turn:
+    def _show(
+        self,
+        turn: int,
+        values: dict[str, Any],
+        run: Run,
+        growing: Camera | None = None,
+        until: float | None = None,
+    ) -> None:
+        """Draw `run`, unless it was superseded, or is one `growing` that has ended meanwhile."""
+        if turn < self._oldest:
             return
         pinned = self._pinned
         if pinned is None:
@@ -182,22 +201,24 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
             figure = compare(pinned[1], run, names=(f"A{pinned[0]}", "B"))
         picture = png(figure)
         with self._lock:
-            if turn == self._turn:
-                self.run = run
+            if turn >= self._oldest and (growing is None or growing.on):
+                self.run, self._shown = run, values
                 self.picture.value = picture
                 self.line.value = _as_html(repr(run), run.error)
                 self.printed.value = _printed(run.output)
 
     def _say(self, turn: int, text: str) -> None:
         with self._lock:
-            if turn == self._turn:
+            if turn >= self._oldest:
                 self.line.value = _as_html(text, text)
 
     # Pin and compare.
 
     def _pin(self, button: Any) -> None:
-        if self._pinned is None and self.run is not None:
-            self._pinned = (_written(self.values(), " "), self.run)
+        with self._lock:
+            shown = self._shown, self.run
+        if self._pinned is None and shown[1] is not None:
+            self._pinned = (_written(shown[0], " "), shown[1])
             self.pin.description = "Unpin A"
         else:
             self._pinned = None
@@ -210,6 +231,7 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         if self._loop is not None:
             with self._lock:
                 self._turn += 1
+                self._oldest, self._played, self._wanted = self._turn, True, None
                 turn, values = self._turn, self.values()
             self._loop.call_soon_threadsafe(self._start, turn, values)
 
@@ -228,30 +250,35 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         self._task = asyncio.get_running_loop().create_task(self._perform(turn, values))
 
     async def _perform(self, turn: int, values: dict[str, Any]) -> None:
+        if turn < self._oldest:
+            return
         camera = Camera()
         self.stop.disabled = False
         until = None if self.run is None else self.run.seconds
         try:
             with collected() as text:
-                frames = asyncio.create_task(self._frames(turn, camera, until))
+                frames = asyncio.create_task(self._frames(turn, values, camera, until, text))
                 try:
                     run = await self._film(camera, values)
                 finally:
                     frames.cancel()
                 run.output = text.value()
-            await asyncio.to_thread(self._show, turn, run)
+            await asyncio.to_thread(self._show, turn, values, run)
         except Exception as error:
             self._say(turn, f"{type(error).__name__}: {error}")
         finally:
             self.stop.disabled = self._real is None
 
-    async def _frames(self, turn: int, camera: Camera, until: float | None) -> None:
+    async def _frames(
+        self, turn: int, values: dict[str, Any], camera: Camera, until: float | None, text: Text
+    ) -> None:
         """Draw the bars as they grow, in a thread so as not to hold the loop that is watched."""
-        while turn == self._turn:
+        while turn >= self._oldest:
             await asyncio.sleep(_FRAME)
             run = camera.run()
+            run.output = text.value()
             longest = max(until or 0.0, run.seconds)
-            await asyncio.to_thread(self._show, turn, run, longest)
+            await asyncio.to_thread(self._show, turn, values, run, camera, longest)
 
 
 def _in_thread(coroutine: Coroutine[Any, Any, Run]) -> Run:
@@ -269,7 +296,7 @@ def _controls(function: Callable[..., Any], given: dict[str, Any]) -> dict[str, 
             abbreviation,
             getattr(signature.parameters.get(name), "default", inspect.Parameter.empty),
         )
-        if control is None:
+        if not isinstance(control, widgets.Widget):
             raise TypeError(
                 f"explore() cannot make a control for {name} of {abbreviation!r}: give a range "
                 "such as (1, 20), a list of choices, True or False, a number, a text, or a widget"
@@ -284,8 +311,8 @@ def _controls(function: Callable[..., Any], given: dict[str, Any]) -> dict[str, 
     except TypeError as error:
         raise TypeError(
             f"the controls do not fit {function.__name__}{signature}: {error}; "
-            f"give one for each argument, as in explore({function.__name__}, "
-            f"{', '.join(f'{name}=(1, 10)' for name in signature.parameters)})"
+            f"write explore({function.__name__}, "
+            f"{', '.join(f'{name}=...' for name in signature.parameters)})"
         ) from None
     return controls
 

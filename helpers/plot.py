@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["compare", "curve", "png", "timeline"]
 
-_MOST_LANES = 60
-"""More lanes than this are not legible; an even sample of `_SAMPLE` of them is drawn instead."""
+_MOST_LANES = 80
+"""More lanes than this are not legible; the first and the last of them are drawn instead."""
 _SAMPLE = 40
 
 _WIDTH, _DPI, _FONT = 9.6, 100, 12.0  # inches, dots per inch, points
@@ -139,12 +139,18 @@ class _Drawn(NamedTuple):
 
 def _figure(runs: Iterable[tuple[str, Run]], until: float | None) -> Figure:
     drawn = [_choose(title, run) for title, run in runs]
-    colours = _colours(lane for d in drawn for lane in d.lanes)
+    colours = _colours([(lane, d.run.seconds) for d in drawn for lane in d.lanes])
     longest = max((len(lane.name) for d in drawn for lane in d.lanes), default=0)
     left = 0.02 + min(max(longest, 10), _LONGEST) * _LETTER / _WIDTH
     titles = [_wrapped(d.title, int((0.98 - left) * _WIDTH / _BOLD)) for d in drawn]
     inch = min(_LANE, _TALLEST / sum(len(d.lanes) for d in drawn))
-    states = {s.state for d in drawn for lane in d.lanes for s in lane.segments if _long(s)}
+    states = {
+        s.state
+        for d in drawn
+        for lane in d.lanes
+        for s in lane.segments
+        if s.end - s.start > d.run.seconds / 200
+    }
     legend = _legend(colours, [state for state in _MEANING if state in states])
     with _lock:
         figure, axes = _axes(
@@ -165,9 +171,11 @@ def _choose(title: str, run: Run) -> _Drawn:
     """The lanes to draw: all, or a sample; and the root where it did something of its own."""
     lanes = list(run.lanes) if len(run) <= _MOST_LANES else run.sample(_SAMPLE)
     if len(lanes) < len(run):
-        title += f" · {len(lanes)} of {len(run):,} lanes are drawn, evenly spread"
+        half = len(lanes) // 2
+        title += f" · of {len(run):,} lanes the first {half} and the last {half} are drawn"
     alone = not lanes or run.root.ending == "failed"
-    if alone or any(_long(s) and _own(s) for s in run.root.segments):
+    own = sum(s.end - s.start for s in run.root.segments if _own(s))
+    if alone or own > run.seconds / 20:  # wide enough to be seen
         lanes.insert(0, run.root)
     return _Drawn(title, run, lanes)
 
@@ -180,13 +188,19 @@ def _own(segment: Segment) -> bool:
     return segment.state == "running" or segment.what == "sleep"
 
 
-def _colours(lanes: Iterable[Lane]) -> dict[str, str]:
-    """A colour for each call, in order of appearance."""
-    calls = dict.fromkeys(s.call for lane in lanes for s in lane.segments if _long(s))
-    return {
-        call: _COLOURS[i] if i < len(_COLOURS) else _OTHER
-        for i, call in enumerate(calls)
-    }  # fmt: skip
+def _colours(lanes: Iterable[tuple[Lane, float]]) -> dict[str, str]:
+    """A colour for each call, in order of appearance; those hardly to be seen come last.
+
+    So the steps of an instant, which only real time shows, do not change the colours.
+    """
+    first: dict[str, None] = {}
+    last: dict[str, None] = {}
+    for lane, seconds in lanes:
+        for s in lane.segments:
+            if _long(s):
+                (first if s.end - s.start > seconds / 50 else last)[s.call] = None
+    calls = list(first | last)
+    return {call: _COLOURS[i] if i < len(_COLOURS) else _OTHER for i, call in enumerate(calls)}
 
 
 def _axes(
@@ -246,14 +260,14 @@ def _short(name: str, most: int = _LONGEST) -> str:
 
 
 def _wrapped(title: str, most: int) -> str:
-    """The title in lines that fit, three at most, broken between its parts where possible."""
+    """The title in lines that fit, four at most, broken between its parts where possible."""
     lines = [""]
     for part in title.split(" · "):
         if lines[-1] and len(lines[-1]) + len(part) + 3 <= most:
             lines[-1] += f" · {part}"
         else:
-            lines += textwrap.wrap(part, most, max_lines=2, placeholder=" …") or [""]
-    return "\n".join(lines[1:4])
+            lines += textwrap.wrap(part, most, max_lines=3, placeholder=" …") or [""]
+    return "\n".join(lines[1:5])
 
 
 def _box(s: Segment, row: float, half: float) -> list[tuple[float, float]]:

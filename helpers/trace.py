@@ -12,6 +12,7 @@ import contextvars
 import inspect
 import itertools
 import sys
+import threading
 import weakref
 from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -147,11 +148,12 @@ class Run:
         return [self._develop(track) for track in self._tracks]
 
     def sample(self, most: int) -> list[Lane]:
-        """At most `most` of the lanes, evenly spread, the first and the last among them."""
-        n = len(self._tracks)
-        if n <= most:
+        """At most `most` of the lanes: the first of them, and the last."""
+        if len(self._tracks) <= most:
             return self.lanes
-        return [self._develop(self._tracks[i * (n - 1) // (most - 1)]) for i in range(most)]
+        last = len(self._tracks) - most // 2
+        chosen = self._tracks[: most - most // 2] + self._tracks[last:]
+        return [self._develop(track) for track in chosen]
 
     @property
     def starts(self) -> list[str]:
@@ -379,31 +381,35 @@ class Camera:
     def born(self, coroutine: Any) -> _Track:
         """A task was made of `coroutine`."""
         now = self.time()
+        if self._call is not None and self.current is self.root and self._is_back():
+            self._direct(None, now)
         track = None
         if type(coroutine) is not CoroutineType and (generator := behind(coroutine)) is not None:
-            track = self._taken_over(frame_of(generator), now)  # a task to close it, after `break`
+            track = self._taken_over(frame_of(generator))  # by a task to close it, after `break`
             coroutine = generator
         if track is None:
             track = self._add(code_of(coroutine), frame_of(coroutine))
         self._log(track, now, "ready", track.code)
         return track
 
-    def _taken_over(self, frame: FrameType | None, now: float) -> _Track | None:
+    def _is_back(self) -> bool:
+        """Whether the root, which is at work, has come back from the call that it awaited."""
+        assert self._call is not None
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            if frame is self._call.frame:
+                return False
+            frame = frame.f_back
+        return True
+
+    def _taken_over(self, frame: FrameType | None) -> _Track | None:
         """The lane of an async generator that the root has left, for the task that goes on."""
-        track = self._call
-        if frame is None:
-            return None
-        if track is not None and track.frame is frame:
-            self._call = None
-            self._log(self.root, now, "running")
-            self._point = now
-        else:
-            track = next((track for track in self._asleep if track.frame is frame), None)
-            if track is None:
-                return None
-            self._asleep.remove(track)
-        track.frame = None
-        return track
+        for track in self._asleep:
+            if track.frame is frame:
+                self._asleep.remove(track)
+                track.frame = None
+                return track
+        return None
 
     def _add(self, code: CodeType, frame: FrameType | None) -> _Track:
         track = _Track(code, arguments(frame))
@@ -454,6 +460,8 @@ class Camera:
             _woken[key] = None
             if what is None:
                 seen = _seen(yielded)
+        else:
+            track.key = 0
         if track.frame is not None:  # the root, which has told when it took the loop
             woken = order = start = None  # type: ignore[assignment]
             own = self._below(own)
@@ -669,17 +677,28 @@ _hooked: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, list[Callable[[], 
 _hooked = weakref.WeakKeyDictionary()
 
 
+_lock = threading.Lock()
+_filming = 0
+
+
 @contextmanager
 def _hooks(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
     """Film the tasks that `loop` makes for a camera, and note when futures come true."""
+    global _filming
     undo = _hooked.setdefault(loop, [])
     undo.append(_nothing if undo else _hook(loop))
+    with _lock:
+        _filming += 1
     try:
         yield
     finally:
         if len(undo) == 1:
             undo[0]()
         undo.pop()
+        with _lock:
+            _filming -= 1
+            if not _filming:
+                _woken.clear()
 
 
 def _nothing() -> None: ...

@@ -14,7 +14,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers import chain, clock, load
-from helpers.chain import arguments, call_name, code_of, fate, frame_of, is_own, line_of, look
+from helpers.chain import (
+    arguments,
+    awaits_last,
+    call_name,
+    code_of,
+    fate,
+    frame_of,
+    is_own,
+    line_of,
+    look,
+)
 
 
 def test_examples() -> None:
@@ -447,3 +457,75 @@ def test_fate_of_async_generators(fail: bool, expected: str) -> None:
     with contextlib.suppress(StopIteration, ValueError):
         coroutine.send(None)
     assert [*fates, fate(frame)] == ["suspended", "suspended", expected]
+
+
+# --- What comes after ----------------------------------------------------------------------
+
+
+async def returns_it() -> Any:
+    return await let_go()
+
+
+async def ends_with_it() -> None:
+    await let_go()
+
+
+async def goes_on() -> None:
+    await let_go()
+    len("")
+
+
+async def uses_it() -> Any:
+    return [await let_go()]
+
+
+async def catches() -> Any:
+    try:
+        return await let_go()
+    except ValueError:
+        return None
+
+
+async def cleans_up() -> Any:
+    try:
+        return await let_go()
+    finally:
+        len("")
+
+
+async def in_with() -> Any:
+    with contextlib.nullcontext():
+        return await let_go()
+
+
+async def in_loop() -> None:
+    for _ in range(2):
+        await let_go()
+
+
+async def has_caught() -> Any:
+    with contextlib.suppress(ValueError):
+        len("")
+    return await let_go()
+
+
+@pytest.mark.parametrize(
+    ("program", "last"),
+    [
+        (returns_it, True),
+        (ends_with_it, True),
+        (has_caught, True),
+        (goes_on, False),
+        (uses_it, False),
+        (catches, False),
+        (cleans_up, False),
+        (in_with, False),
+        (in_loop, False),
+    ],
+)
+def test_awaits_last(program: Callable[[], Coroutine[Any, Any, Any]], last: bool) -> None:
+    """An await is the last that a call does if only its return follows, and no error is caught."""
+    coroutine = program()
+    coroutine.send(None)
+    assert awaits_last(coroutine.cr_frame) is last
+    coroutine.close()

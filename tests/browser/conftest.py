@@ -1,0 +1,257 @@
+"""One JupyterLab and one browser for all tests; each test gets a page, and nothing goes unseen.
+
+A console error, an error in the page, an answer from anywhere but this machine, an error or
+stderr output of a cell: each fails the test. What there was to see then lies in `test-artifacts/`.
+"""
+
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from driver import IDLE, PATIENCE, Notebook
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+ARTEFACTS = ROOT / "test-artifacts"
+NAMES = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+    "microsoft-edge",
+    "microsoft-edge-stable",
+    "msedge",
+)
+PLACES = (
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
+    r"C:\Program Files\Google\Chrome\Application\chrome.exe",
+    r"C:\Program Files (x86)\Google\Chrome\Application\chrome.exe",
+    r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
+)
+NO_BROWSER = (
+    "There is no Chromium, Chrome or Edge to drive the notebooks with: install one, as with "
+    "`sudo apt install chromium` (Debian), `sudo dnf install chromium` (Fedora), "
+    "`brew install --cask chromium` (macOS) or `winget install Google.Chrome` (Windows)."
+)
+SETTINGS = {
+    "@jupyterlab/apputils-extension:notification": {
+        "checkForUpdates": False,
+        "doNotDisturbMode": True,
+        "fetchNews": "false",
+    },
+    "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
+    "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
+}
+HERE = {"127.0.0.1", "localhost"}
+SAID = pytest.StashKey[list[str]]()
+FAILED = pytest.StashKey[bool]()
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Print what was measured, whether or not tests passed."""
+    if said := config.stash.get(SAID, []):
+        terminalreporter.section("measured in the browser")
+        for line in said:
+            terminalreporter.write_line(line)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Remember that a test failed, for its page to be kept."""
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
+
+
+@pytest.fixture
+def say(pytestconfig: pytest.Config) -> Callable[[str], None]:
+    """Say a line at the end of the test run."""
+    return pytestconfig.stash.setdefault(SAID, []).append
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The browser that is installed here; without one, tests are skipped, but not in CI."""
+    found = next(filter(None, map(shutil.which, [*NAMES, *PLACES])), None)
+    if found is None:
+        if os.environ.get("CI"):
+            pytest.fail(NO_BROWSER, pytrace=False)
+        pytest.skip(NO_BROWSER)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=found,
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+            ],
+        )
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Lab:
+    """A server of JupyterLab."""
+
+    address: str
+    token: str
+    folder: Path
+    """What it shows: a copy of the notebooks."""
+    log: Path
+
+    def url(self, notebook: str) -> str:
+        return f"{self.address}/lab/workspaces/test/tree/{notebook}?reset&token={self.token}"
+
+    def ask(self, path: str, method: str = "GET") -> None:
+        """Send it a request; an `OSError` if it does not answer."""
+        request = urllib.request.Request(
+            self.address + path, method=method, headers={"Authorization": f"token {self.token}"}
+        )
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=9):
+            pass
+
+
+@pytest.fixture(scope="session")
+def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """JupyterLab on a copy of the notebooks, with settings, data and kernels of its own."""
+    base = tmp_path_factory.mktemp("lab")
+    folder = base / "notebooks"
+    shutil.copytree(
+        ROOT / "notebooks", folder, ignore=shutil.ignore_patterns("data", ".ipynb_checkpoints")
+    )
+    settings = base / "config" / "labconfig" / "default_setting_overrides.json"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(json.dumps(SETTINGS))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    lab = Lab(f"http://127.0.0.1:{port}", secrets.token_hex(), folder, base / "server.log")
+    command = [
+        *(sys.executable, "-m", "jupyterlab", "--no-browser"),
+        "--ServerApp.ip=127.0.0.1",
+        f"--ServerApp.port={port}",
+        "--ServerApp.port_retries=0",
+        f"--ServerApp.root_dir={folder}",
+        f"--IdentityProvider.token={lab.token}",
+        "--LabApp.expose_app_in_browser=True",
+        "--LabApp.news_url=",
+    ]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "JPY"))}
+    environment |= {
+        "IPYTHONDIR": str(base / "ipython"),
+        "JUPYTER_CONFIG_DIR": str(base / "config"),
+        "JUPYTER_DATA_DIR": str(base / "data"),
+        "JUPYTER_RUNTIME_DIR": str(base / "runtime"),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+    }
+    with lab.log.open("w") as log:
+        server = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT
+        )
+        try:
+            wait_for(lab, server)
+            yield lab
+        finally:
+            stop(lab, server)
+
+
+def wait_for(lab: Lab, server: subprocess.Popen[bytes]) -> None:
+    """Wait until the server answers."""
+    give_up = time.monotonic() + 120
+    while True:
+        try:
+            return lab.ask("/api/status")
+        except OSError:
+            if server.poll() is not None or time.monotonic() > give_up:
+                pytest.fail(f"JupyterLab does not answer:\n{lab.log.read_text()}", pytrace=False)
+            time.sleep(0.1)
+
+
+def stop(lab: Lab, server: subprocess.Popen[bytes]) -> None:
+    """Have the server end its kernels and itself."""
+    try:
+        lab.ask("/api/shutdown", "POST")
+        server.wait(20)
+    except (OSError, subprocess.TimeoutExpired):
+        server.kill()
+        server.wait()
+
+
+class Witness:
+    """Notes what happens in a page."""
+
+    def __init__(self, page: Page) -> None:
+        self.log: list[str] = []
+        self.problems: list[str] = []
+        page.on("console", lambda message: self.note(message.type == "error", message.text))
+        page.on("pageerror", lambda error: self.note(True, f"error in the page: {error}"))
+        page.on("request", lambda request: self.check(request.url))
+        page.on("websocket", lambda socket: self.check(socket.url))
+
+    def note(self, bad: bool, text: str) -> None:
+        self.log.append(text)
+        if bad:
+            self.problems.append(text)
+
+    def check(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("blob", "data") and parts.hostname not in HERE:
+            self.note(True, f"request that leaves this machine: {url}")
+
+
+@pytest.fixture
+def open_notebook(
+    lab: Lab, browser: Browser, request: pytest.FixtureRequest
+) -> Iterator[Callable[[str], Notebook]]:
+    """Open a notebook in a page of its own, and close it with its kernel after the test."""
+    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    page.set_default_timeout(PATIENCE)
+    witness = Witness(page)
+    opened: list[Notebook] = []
+
+    def open_notebook(name: str) -> Notebook:
+        page.goto(lab.url(name))
+        page.wait_for_function(IDLE)
+        opened.append(Notebook(page))
+        return opened[-1]
+
+    yield open_notebook
+    faults = [fault for notebook in opened for fault in notebook.faults()]
+    faults += witness.problems
+    if faults or request.node.stash.get(FAILED, False):
+        keep(request.node.name, page, witness, lab)
+    if opened:
+        page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    page.close()
+    assert faults == []
+
+
+def keep(name: str, page: Page, witness: Witness, lab: Lab) -> None:
+    """Save what there is to see of a test that failed."""
+    folder = ARTEFACTS / re.sub(r"\W+", "-", name)
+    folder.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=folder / "page.png")
+    (folder / "console.log").write_text("\n".join(witness.log), encoding="utf-8")
+    shutil.copy(lab.log, folder / "server.log")
