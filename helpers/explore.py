@@ -126,7 +126,9 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
 
     def values(self) -> dict[str, Any]:
         """The present value of each control."""
-        return {name: control.value for name, control in self.controls.items()}
+        values = {name: control.value for name, control in self.controls.items()}
+        # A float slider counts in steps, and so arrives at 0.7999999999999999.
+        return {k: round(v, 9) if isinstance(v, float) else v for k, v in values.items()}
 
     def __repr__(self) -> str:
         return f"explore({self.function.__name__}{_written(self._shown, ', ')}): {self.run!r}"
@@ -198,7 +200,7 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         if pinned is None:
             figure = timeline(run, until=until)
         else:
-            figure = compare(pinned[1], run, names=(f"A{pinned[0]}", "B"))
+            figure = compare(pinned[1], run, names=(f"A{pinned[0]}", f"B{_written(values, ' ')}"))
         picture = png(figure)
         with self._lock:
             if turn >= self._oldest and (growing is None or growing.on):

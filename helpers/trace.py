@@ -342,7 +342,8 @@ class Camera:
         self._called = False  # whether it has awaited any
         self._asleep: list[_Track] = []  # async generators between two requests of the root
         self._point = 0.0  # up to when the root's own time is accounted for
-        self._cancelled = False
+        self._cancelled = False  # whether its present step began with a cancellation
+        self._grouped = False  # whether it waits for a task group
 
     async def film(self, coroutine: Coroutine[Any, Any, Any]) -> Run:
         """Run `coroutine` as a task of the running loop, filmed with all its descendants.
@@ -443,7 +444,8 @@ class Camera:
         """The root takes the loop: for itself, or for the call that it awaits directly."""
         self.log += (self._active(self.root), woken, order, start, *_NOT_GIVEN)
         self._point = start
-        self._cancelled = isinstance(value, asyncio.CancelledError)
+        # A group whose task fails wakes the one that waits for it in this way as well.
+        self._cancelled = isinstance(value, asyncio.CancelledError) and not self._grouped
 
     def leave(
         self, coroutine: Any, track: _Track, woken: Any, order: int, start: float, yielded: Any
@@ -465,6 +467,7 @@ class Camera:
         if track.frame is not None:  # the root, which has told when it took the loop
             woken = order = start = None  # type: ignore[assignment]
             own = self._below(own)
+            self._grouped = what is not None and what.co_qualname.startswith("TaskGroup.")
             self._direct(frame_of(own[0]) if own else None, now)
             track = self._active(track)
         ran = self._ran(track, own) if track.inner or len(own) > 1 else track.code
@@ -491,6 +494,7 @@ class Camera:
         now = self.time()
         self.held += now - start
         if track is self.root:
+            self._cancelled |= isinstance(error, asyncio.CancelledError)
             self._direct(None, now)
             self._reap()
         else:

@@ -283,7 +283,7 @@ def test_titles_and_end_of_the_axis_can_be_given() -> None:
 
 @pytest.mark.parametrize("files", [_MOST_LANES, _MOST_LANES + 1, 2_000])
 def test_too_many_lanes_are_sampled_and_it_says_so(files: int) -> None:
-    """Up to a limit all lanes are drawn; beyond it the first and the last, and the title says so."""
+    """Up to a limit all lanes are drawn; beyond it the first and the last, as the title says."""
     run = simulate(together, files)
     figure = timeline(run)
     rows = {box[0] for box in boxes(figure.axes[0]) if box[0] > 0.5}
