@@ -9,6 +9,7 @@ import asyncio
 import contextvars
 import ctypes
 import inspect
+import math
 import selectors
 import sys
 import threading
@@ -59,6 +60,13 @@ class FastForwardLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Seconds since the loop was made, as far as it was fast-forwarded."""
         return self.now
+
+    def call_at(  # type: ignore[override]
+        self, when: float, callback: Any, *args: Any, context: Any = None
+    ) -> asyncio.TimerHandle:
+        """Set a timer; one for this very moment must still find time to pass, or it never would."""
+        when = max(when, math.nextafter(self.now, math.inf))
+        return super().call_at(when, callback, *args, context=context)
 
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]
         raise _real_io("a thread or a process")

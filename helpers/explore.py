@@ -104,6 +104,7 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         self.picture = widgets.Image(format="png")
         self.printed = widgets.HTML()
         self.picture.layout.max_width = "100%"
+        self.picture.layout.align_self = "flex-start"  # its own size, not enlarged
         self.picture.layout.object_fit = "contain"
         super().__init__(
             [
