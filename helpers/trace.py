@@ -36,7 +36,7 @@ from .chain import (
 __all__ = ["Camera", "Ending", "Lane", "Run", "Segment", "State", "busy_now", "trace"]
 
 State: TypeAlias = Literal["running", "ready", "waiting"]
-Ending: TypeAlias = Literal["done", "failed", "cancelled", "pending"]
+Ending: TypeAlias = Literal["done", "failed", "cancelled", "pending", "lost"]
 
 
 class Segment(NamedTuple):
@@ -86,6 +86,7 @@ class Lane(NamedTuple):
     end: float
     """Seconds since the start of the run; the end of the run if it was still pending."""
     ending: Ending
+    """`pending`: still alive at the end of the run; `lost`: dropped, since nobody held it."""
     error: BaseException | None
     """What it failed with, where that can be seen: tasks and the root."""
     segments: tuple[Segment, ...]
@@ -362,7 +363,7 @@ class Camera:
             del coroutine
             try:
                 value = await task
-            except (KeyboardInterrupt, SystemExit):
+            except (KeyboardInterrupt, SystemExit, GeneratorExit):
                 raise
             except BaseException as raised:
                 mine = asyncio.current_task()
@@ -512,6 +513,10 @@ class Camera:
         if track is not self.root:
             self.alive -= 1
 
+    def lost(self, track: _Track) -> None:
+        """The task of `track` was dropped before its end, since nobody held a reference to it."""
+        self._end(track, self.time(), "lost")
+
     def busy(self, frame: FrameType | None, start: float, end: float) -> None:
         """The call in `frame`, or the nearest caller of the learner's own, held the loop."""
         track = self.current
@@ -651,6 +656,10 @@ class _Filmed(Coroutine[Any, Any, Any]):
 
     def close(self) -> None:
         self._coroutine.close()
+
+    def __del__(self) -> None:
+        if self._camera.on and self._track.end is None:
+            self._camera.lost(self._track)
 
     def __await__(self) -> Generator[Any, Any, Any]:
         return self._coroutine.__await__()  # type: ignore[no-any-return]
