@@ -91,21 +91,22 @@ def look(
     until = None
     node = coroutine
     while node is not None:
-        kind = type(node)
-        if kind is CoroutineType:
-            code, after = node.cr_code, node.cr_await
-        elif kind is GeneratorType:
+        if type(node) is CoroutineType:
+            code = node.cr_code
+            if code is _SLEEP:
+                what = what or code
+                frame = node.cr_frame if timed else None
+                if frame is not None and (timer := frame.f_locals.get("h")) is not None:
+                    until = timer.when()
+                break
+            after = node.cr_await
+        elif type(node) is GeneratorType:
             code, after = node.gi_code, node.gi_yieldfrom
-        elif kind is AsyncGeneratorType:
+        elif type(node) is AsyncGeneratorType:
             code, after = node.ag_code, node.ag_await
         else:
             node = behind(node)
             continue
-        if code is _SLEEP:
-            what = what or code
-            if timed and (timer := node.cr_frame.f_locals.get("h")) is not None:
-                until = timer.when()
-            break
         if _own[code.co_filename]:
             if code.co_name not in _PARTS:
                 own.append(node)
@@ -113,9 +114,12 @@ def look(
         elif what is None or (_is_inner(what.co_qualname) and not _is_inner(code.co_qualname)):
             what = code
         node = after
-    node = own[-1] if own else coroutine
-    frame = frame_of(node)
-    return own, code_of(node), -1 if frame is None else frame.f_lasti, what, until
+    last = own[-1] if own else coroutine
+    if type(last) is CoroutineType:
+        code, frame = last.cr_code, last.cr_frame
+    else:
+        code, frame = code_of(last), frame_of(last)
+    return own, code, -1 if frame is None else frame.f_lasti, what, until
 
 
 _PARTS = {"<listcomp>", "<setcomp>", "<dictcomp>"}  # of the call they stand in, on Python 3.11
@@ -217,14 +221,11 @@ def arguments(frame: FrameType | None, most: int = 2) -> tuple[str, ...]:
     """
     if frame is None:
         return ()
-    code = frame.f_code
-    names = code.co_varnames[: code.co_argcount]
-    if not names:
+    count = frame.f_code.co_argcount
+    if not count:
         return ()
-    values = frame.f_locals
     shown: list[str] = []
-    for name in names:
-        value = values.get(name)
+    for value in list(frame.f_locals.values())[:count]:
         if type(value) not in _PLAIN:
             if isinstance(value, pathlib.PurePath):
                 value = value.name

@@ -14,7 +14,7 @@ import itertools
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from types import CodeType, CoroutineType, FrameType
@@ -286,7 +286,7 @@ class _Track:
         self.code = code
         self.args = args
         self.given: str | None = None  # the task's name
-        self.inner: Sequence[weakref.ref[Any]] = ()  # the calls below it when it last suspended
+        self.inner: tuple[weakref.ref[Any], ...] = ()  # the calls below it when it last suspended
         self.key = 0  # id of the future that it waits for
         self.frame: FrameType | None = None  # of the root, or of a call that it awaits directly
         self.end: float | None = None
@@ -391,7 +391,9 @@ class Camera:
             coroutine = generator
         if track is None:
             track = self._add(code_of(coroutine), frame_of(coroutine))
-        self._log(track, now, "ready", track.code)
+        self.log += (
+            track, None, None, None, next(_order), now, "ready", track.code, -1, "", None, None
+        )  # fmt: skip
         return track
 
     def _is_back(self) -> bool:
@@ -453,22 +455,24 @@ class Camera:
     ) -> None:
         """`track` gives the loop back and waits for `yielded` (None: it only lets others go)."""
         now = self.time()
-        self.held += now - start
-        own, code, lasti, what, until = look(coroutine, yielded is not None)
-        state: State = "ready"
-        seen: Any = what
-        if yielded is not None:
+        if now != start:
+            self.held += now - start
+        seen: Any
+        if yielded is None:
+            own, code, lasti, seen, until = look(coroutine, timed=False)
+            state: State = "ready"
+            track.key = 0
+        else:
+            own, code, lasti, seen, until = look(coroutine)
             state = "waiting"
             track.key = key = id(yielded)
             _woken[key] = None
-            if what is None:
+            if seen is None:
                 seen = _seen(yielded)
-        else:
-            track.key = 0
         if track.frame is not None:  # the root, which has told when it took the loop
             woken = order = start = None  # type: ignore[assignment]
             own = self._below(own)
-            self._grouped = what is not None and what.co_qualname.startswith("TaskGroup.")
+            self._grouped = isinstance(seen, CodeType) and seen.co_qualname.startswith("TaskGroup.")
             self._direct(frame_of(own[0]) if own else None, now)
             track = self._active(track)
         ran = self._ran(track, own) if track.inner or len(own) > 1 else track.code
@@ -479,13 +483,13 @@ class Camera:
     @staticmethod
     def _ran(track: _Track, own: list[Any]) -> CodeType:
         """The innermost call that was active during the whole step."""
-        ran = track.code
-        if track.inner:
-            for before, after in zip(track.inner, own[1:], strict=False):
-                if before() is not after:
-                    break
-                ran = code_of(after)
-        track.inner = [weakref.ref(call) for call in own[1:]]
+        ran, inner, at = track.code, track.inner, 1
+        for before in inner:
+            if at == len(own) or before() is not own[at]:
+                break
+            ran = code_of(own[at])
+            at += 1
+        track.inner = (*inner[: at - 1], *map(weakref.ref, own[at:]))
         return ran
 
     def finish(
@@ -493,13 +497,16 @@ class Camera:
     ) -> None:
         """`track` has ended, by `StopIteration` when all went well."""
         now = self.time()
-        self.held += now - start
+        if now != start:
+            self.held += now - start
         if track is self.root:
             self._cancelled |= isinstance(error, asyncio.CancelledError)
             self._direct(None, now)
             self._reap()
         else:
-            self.log += (track, woken, order, start, *_NOT_GIVEN)
+            self.log += (
+                track, woken, order, start, None, None, None, None, None, None, None, None
+            )  # fmt: skip
         if isinstance(error, StopIteration):
             self._end(track, now, "done")
         elif isinstance(error, asyncio.CancelledError):
@@ -509,7 +516,7 @@ class Camera:
             track.error = error
 
     def _end(self, track: _Track, now: float, ending: Ending) -> None:
-        track.end, track.ending, track.frame = now, ending, None
+        track.end, track.ending, track.frame, track.inner = now, ending, None, ()
         if track is not self.root:
             self.alive -= 1
 
@@ -619,14 +626,10 @@ class _Filmed(Coroutine[Any, Any, Any]):
         self._coroutine = coroutine
         self._track = camera.born(coroutine)
 
-    def send(self, value: Any) -> Any:
-        return self._step(self._coroutine.send, value)
-
-    def throw(self, *error: Any) -> Any:
-        return self._step(self._coroutine.throw, error[-1] if len(error) == 1 else error[1])
-
-    def _step(self, resume: Callable[[Any], Any], value: Any) -> Any:
+    def send(self, value: Any, resume: Callable[[Any], Any] | None = None) -> Any:
         camera, track = self._camera, self._track
+        if resume is None:
+            resume = self._coroutine.send
         if not camera.on:
             return resume(value)
         if track.given is None:
@@ -653,6 +656,9 @@ class _Filmed(Coroutine[Any, Any, Any]):
             camera.current = outer
             if outer is not None:
                 camera.interrupt(outer, camera.time(), start)
+
+    def throw(self, *error: Any) -> Any:
+        return self.send(error[-1] if len(error) == 1 else error[1], self._coroutine.throw)
 
     def close(self) -> None:
         self._coroutine.close()
@@ -732,7 +738,7 @@ if (3, 13) <= sys.version_info < (3, 13, 3):
 
 
 def _hook(loop: Any) -> Callable[[], None]:
-    factory, call_soon = loop.get_task_factory(), loop.call_soon
+    factory, call_soon, time = loop.get_task_factory(), loop.call_soon, loop.time
     patched = "call_soon" in vars(loop)
 
     def make(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> Any:
@@ -748,8 +754,10 @@ def _hook(loop: Any) -> Callable[[], None]:
         if first is _NO:
             return call_soon(callback, context=context)
         if (key := id(first)) in _woken:
-            _woken[key] = (next(_order), loop.time())
-        return call_soon(callback, first, *rest, context=context)
+            _woken[key] = (next(_order), time())
+        if rest:
+            return call_soon(callback, first, *rest, context=context)
+        return call_soon(callback, first, context=context)
 
     def choose(other: Any) -> None:  # the program's own factory makes the tasks, filmed
         nonlocal factory
