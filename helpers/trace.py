@@ -14,7 +14,7 @@ import itertools
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Coroutine, Generator, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from types import CodeType, CoroutineType, FrameType
@@ -219,12 +219,13 @@ class Run:
             active.append(ran)
             ran = event[7] or ran
         segments: list[Segment] = []
-        stood, at = track.code, -1  # call and instruction where it last stood
+        stood = track.code  # the innermost call when it last suspended
+        places: dict[CodeType, int] = {}  # the instruction at which each call then stood
         for event, after in zip(events, ends, strict=True):
-            order, start, state, code, lasti, what, until, _ = event
+            order, start, state, code, lasti, what, until, _, callers = event
             ran = active.pop()
             if code is not None:
-                stood, at = code, lasti
+                stood, places = code, {**dict(callers), code: lasti}
             elif state == "ready":
                 code = stood
             else:
@@ -241,7 +242,7 @@ class Run:
                     call_name(code),
                     _what(what) if state == "waiting" else "",
                     None if until is None else self._since(until),
-                    line_of(code, at if code is stood else -1),
+                    line_of(code, places.get(code, -1)),
                     order,
                     code,
                 )
@@ -258,17 +259,18 @@ class Run:
 
 
 # An event begins a segment, which lasts until the next one: order, time, state, code, lasti, what,
-# until, and (when a step ends) the innermost call that was active during the whole step.
+# until, and (when a step ends) the innermost call that was active during the whole step, and those
+# above the innermost one that stands still, each with its instruction.
 _Event: TypeAlias = tuple[
-    int, float, State, CodeType | None, int, Any, float | None, CodeType | None
+    int, float, State, CodeType | None, int, Any, float | None, CodeType | None, Sequence[Any]
 ]
 # Everything is written into one flat list for all lanes, field by field, which leaves the garbage
 # collector in peace. An entry is a lane and a step: when it was woken, if it was (order, time);
 # order and time at which it took the loop; and the event by which it gave it back. Either of the
 # two halves may be missing.
-_ENTRY = 1 + 3 + 8
+_ENTRY = 1 + 3 + 9
 _NOT_TAKEN = (None,) * 3
-_NOT_GIVEN = (None,) * 8
+_NOT_GIVEN = (None,) * 9
 
 _order = itertools.count()
 # When each future that a lane waits for came true. The key is its id: a reference would keep
@@ -307,9 +309,9 @@ def _events(log: list[Any]) -> dict[_Track, list[_Event]]:
         track, woken, order, start = log[at : at + 4]
         mine = events.setdefault(track, [])
         if woken is not None:
-            mine.append((*woken, "ready", None, -1, "", None, None))
+            mine.append((*woken, "ready", None, -1, "", None, None, ()))
         if order is not None:
-            mine.append((order, start, "running", None, -1, "", None, None))
+            mine.append((order, start, "running", None, -1, "", None, None, ()))
         if log[at + 4] is not None:
             mine.append(tuple(log[at + 4 : at + _ENTRY]))
     for mine in events.values():
@@ -392,7 +394,7 @@ class Camera:
         if track is None:
             track = self._add(code_of(coroutine), frame_of(coroutine))
         self.log += (
-            track, None, None, None, next(_order), now, "ready", track.code, -1, "", None, None
+            track, None, None, None, next(_order), now, "ready", track.code, -1, "", None, None, ()
         )  # fmt: skip
         return track
 
@@ -431,10 +433,16 @@ class Camera:
         return self.tracks[0]
 
     def _log(
-        self, track: _Track, time: float, state: State, code: CodeType | None = None, what: Any = ""
+        self,
+        track: _Track,
+        time: float,
+        state: State,
+        code: CodeType | None = None,
+        lasti: int = -1,
+        what: Any = "",
     ) -> None:
         self.log += (
-            track, *_NOT_TAKEN, next(_order), time, state, code, -1, what, None, None
+            track, *_NOT_TAKEN, next(_order), time, state, code, lasti, what, None, None, ()
         )  # fmt: skip
 
     def interrupt(self, outer: _Track, now: float, since: float | None = None) -> None:
@@ -476,8 +484,10 @@ class Camera:
             self._direct(frame_of(own[0]) if own else None, now)
             track = self._active(track)
         ran = self._ran(track, own) if track.inner or len(own) > 1 else track.code
+        callers = [(code_of(call), _lasti(call)) for call in own[:-1]] if len(own) > 1 else ()
         self.log += (
-            track, woken, order, start, next(_order), now, state, code, lasti, seen, until, ran
+            track, woken, order, start, next(_order), now, state, code, lasti, seen, until, ran,
+            callers,
         )  # fmt: skip
 
     @staticmethod
@@ -505,7 +515,7 @@ class Camera:
             self._reap()
         else:
             self.log += (
-                track, woken, order, start, None, None, None, None, None, None, None, None
+                track, woken, order, start, None, None, None, None, None, None, None, None, None
             )  # fmt: skip
         if isinstance(error, StopIteration):
             self._end(track, now, "done")
@@ -535,7 +545,8 @@ class Camera:
             self._direct(self._below_root(frame), start)
             track = self._active(track)
             self._point = end
-        self._log(track, start, "running", None if frame is None else frame.f_code)
+        code, lasti = (None, -1) if frame is None else (frame.f_code, frame.f_lasti)
+        self._log(track, start, "running", code, lasti)
         self._log(track, end, "running")
 
     # Calls that the root awaits directly. They are told apart by their frames.
@@ -585,7 +596,8 @@ class Camera:
         if old is not None and old.frame is not None:
             self._asleep.append(old)
             if fate(old.frame) == "suspended":
-                self._log(old, self._point, "waiting", old.code, "its caller")
+                at = old.frame.f_lasti
+                self._log(old, self._point, "waiting", old.code, at, "its caller")
             self._reap()
             self._log(root, self._point, "running")
         new = None
@@ -598,7 +610,9 @@ class Camera:
             else:
                 self._asleep.remove(new)
             self._log(new, now, "running")
-            self._log(root, now, "waiting", root.code, new)
+            here = root.frame is not None and root.frame.f_code is root.code
+            at = root.frame.f_lasti if here and root.frame else -1
+            self._log(root, now, "waiting", root.code, at, new)
         self._call = new
         self._point = now
 
@@ -611,6 +625,11 @@ class Camera:
                 failed: Ending = "cancelled" if self._cancelled else "failed"
                 self._end(track, self._point, "done" if how == "returned" else failed)
                 self._asleep.remove(track)
+
+
+def _lasti(call: Any) -> int:
+    frame = frame_of(call)
+    return -1 if frame is None else frame.f_lasti
 
 
 _SUSPENDS = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
