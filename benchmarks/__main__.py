@@ -6,7 +6,7 @@ import sys
 import time
 
 from . import camera, clock, drawing
-from .measure import Row
+from .measure import ROUNDS, Row
 
 BENCHMARKS = {"clock": clock, "camera": camera, "drawing": drawing}
 HEAD = ("what", "ours", "beside", "it", "ratio", "best", "goal", "")
@@ -21,7 +21,7 @@ def main(names: list[str]) -> int:
     began = time.perf_counter()
     print(f"Python {platform.python_version()}, {platform.platform()}, {os.cpu_count()} cores")
     print(
-        "Times are processor time of this process, median of 9 rounds in which all take turns;\n"
+        f"Times are processor time of this process, median of {ROUNDS} rounds, all taking turns;\n"
         "ratio is the median of the rounds' ratios, best that of the fastest rounds.\n"
     )
     _line(HEAD)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from helpers.clock import record, simulate
 from helpers.trace import Run
 
-from .measure import Row, by_turns, compared
+from .measure import ROUNDS, Row, by_turns, compared
 
 TASKS, STEPS = 5_000, 10
 
@@ -39,19 +39,19 @@ def rows() -> Iterator[Row]:
     try:
         from viztracer import VizTracer
     except ImportError:
-        took = by_turns(9, plain=plain, recorded=recorded)
+        took = by_turns(ROUNDS, plain=plain, recorded=recorded)
         yield compared(took, "recorded", "plain", what + "record", "unrecorded", 2.7)
         yield Row(what + "record", "", "viztracer", "is not installed")
     else:
-        tracer = VizTracer(log_async=True, verbose=0)
 
-        def traced() -> None:
+        def traced() -> VizTracer:
+            tracer = VizTracer(log_async=True, verbose=0)
             tracer.start()
             plain()
             tracer.stop()
-            tracer.clear()  # nothing is saved
+            return tracer  # to read or save what it noted would take many times longer
 
-        took = by_turns(9, plain=plain, recorded=recorded, traced=traced)
+        took = by_turns(ROUNDS, plain=plain, recorded=recorded, traced=traced)
         yield compared(took, "recorded", "plain", what + "record", "unrecorded", 2.7)
         yield compared(took, "recorded", "traced", what + "record", "viztracer, log_async", 1.0)
         yield compared(took, "traced", "plain", what + "viztracer instead", "unrecorded")

@@ -9,7 +9,7 @@ from helpers import infer, load_data, simulate
 from helpers.plot import png, timeline
 from helpers.trace import Run
 
-from .measure import Row, by_turns, compared
+from .measure import ROUNDS, Row, by_turns, compared
 
 
 async def load_and_infer(path: str, limit: asyncio.Semaphore) -> str:
@@ -60,7 +60,7 @@ def rows() -> Iterator[Row]:
     width, height = timeline(same).get_size_inches()
 
     took = by_turns(
-        9,
+        ROUNDS,
         plain=lambda: plainly(same, (width, height)),
         few=lambda: ours(copy(few)),
         many=lambda: ours(copy(many)),

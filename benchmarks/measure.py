@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+ROUNDS = 7
 Timings = dict[str, list[float]]
 
 

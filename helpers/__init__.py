@@ -6,6 +6,8 @@ Here are the names that the first notebooks import. Nothing heavy is loaded befo
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from .clock import busy, record, simulate
@@ -15,17 +17,33 @@ from .trace import Run
 
 if TYPE_CHECKING:
     from .explore import explore
+    from .replay import replay
 
-__all__ = ["Run", "busy", "explore", "infer", "load_data", "record", "simulate"]
+__all__ = ["Run", "busy", "explore", "infer", "load_data", "record", "replay", "simulate"]
+
+
+_WIDGETS = ("explore", "replay")  # functions, each in a module of its name
 
 
 def __getattr__(name: str) -> Any:
-    if name == "explore":
-        from .explore import explore
-
-        globals()["explore"] = explore  # also where the module of that name was set meanwhile
-        return explore
+    if name in _WIDGETS:
+        return getattr(import_module(f"{__name__}.{name}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _Face(ModuleType):
+    """Keeps the modules of that name, once imported, from taking the functions' place."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in _WIDGETS or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Face
 
 
 def _show_runs_as_pictures() -> None:

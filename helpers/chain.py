@@ -32,7 +32,8 @@ __all__ = [
 
 _HERE = pathlib.Path(__file__).parent
 _FILMING = {
-    str(_HERE / f"{name}.py") for name in ("chain", "trace", "clock", "plot", "prints", "explore")
+    str(_HERE / f"{name}.py")
+    for name in "chain clock explore game plot prints replay trace verdict".split()
 }
 _LIBRARIES = tuple({*sysconfig.get_paths().values(), "<frozen"} - {"", sysconfig.get_path("data")})
 _LONG = 24

@@ -9,7 +9,8 @@ import io
 import math
 import textwrap
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .trace import Lane, Run, Segment, State
@@ -17,6 +18,7 @@ from .trace import Lane, Run, Segment, State
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
 __all__ = ["compare", "curve", "png", "timeline"]
 
@@ -264,17 +266,52 @@ def _draw(ax: Axes, drawn: _Drawn, colours: Mapping[str, str], until: float, inc
 def _names(ax: Axes, names: Mapping[float, str]) -> None:
     """Name the lanes: as texts, which are drawn in half the time of ticks."""
     for y, name in names.items():
-        ax.text(
+        text = ax.text(
             -4 / ax.bbox.width,
             y,
             _short(name),
             transform=ax.get_yaxis_transform(),
             ha="right",
             va="center_baseline",
-            family="monospace",
-            fontsize=_FONT,
-            style="normal" if y >= 1 else "italic",
+            **_type(italic=y < 1),
         )
+        text.draw = partial(_stamp, text, text.draw)  # type: ignore[method-assign]
+
+
+def _type(*, italic: bool) -> dict[str, Any]:
+    return {
+        "family": "monospace",
+        "fontsize": _FONT,
+        "style": "italic" if italic else "normal",
+        "parse_math": False,
+    }
+
+
+def _stamp(text: Text, draw: Callable[[Any], None], renderer: Any) -> None:
+    """Draw a name as an image that is kept: its letters take half of a picture's time."""
+    if not hasattr(renderer, "buffer_rgba"):  # PDF, SVG
+        return draw(renderer)
+    box = text.get_window_extent(renderer)
+    size = math.ceil(box.width) + 2, math.ceil(box.height) + 2
+    image = _image(text.get_text(), text.get_fontstyle() == "italic", size, renderer.dpi)
+    context = renderer.new_gc()
+    renderer.draw_image(context, round(box.x0) - 1, round(box.y0) - 1, image)
+    context.restore()
+
+
+@lru_cache(maxsize=2_000)
+def _image(name: str, italic: bool, size: tuple[int, int], dpi: float) -> Any:
+    """A name in black on nothing, with a dot of air around it."""
+    import numpy as np
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    width, height = size
+    figure = Figure(figsize=(width / dpi, height / dpi), dpi=dpi, facecolor="none")
+    canvas: Any = FigureCanvasAgg(figure)
+    figure.text(1 / width, 1 / height, name, va="bottom", **_type(italic=italic))
+    canvas.draw()
+    return np.flipud(np.asarray(canvas.buffer_rgba()))
 
 
 def _short(name: str, most: int = _LONGEST) -> str:

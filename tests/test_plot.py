@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -125,8 +127,12 @@ def titles(figure: Figure) -> list[str]:
     return [axes.get_title(loc="left") for axes in figure.axes]
 
 
+def names(axes: Axes) -> list[Text]:
+    return [text for text in axes.texts if text.get_fontfamily() == ["monospace"]]
+
+
 def labels(axes: Axes) -> list[str]:
-    return [label.get_text() for label in axes.get_yticklabels()]
+    return [text.get_text() for text in names(axes)]
 
 
 def legend(figure: Figure) -> list[str]:
@@ -135,9 +141,8 @@ def legend(figure: Figure) -> list[str]:
 
 def signs(axes: Axes) -> list[tuple[int, str]]:
     """What is written onto the lanes, by lane, counted from 0."""
-    return sorted(
-        (round(text.get_position()[1]) - 1, text.get_text().strip()) for text in axes.texts
-    )
+    marks = [text for text in axes.texts if text not in names(axes)]
+    return sorted((round(mark.get_position()[1]) - 1, mark.get_text().strip()) for mark in marks)
 
 
 def boxes(axes: Axes, hatch: str | None = None) -> set[tuple[float, float, float]]:
@@ -177,7 +182,7 @@ def test_lanes_and_axis_are_named() -> None:
     assert axes.get_xlabel() == "seconds"
     assert axes.get_title(loc="left") == repr(run) == "1.76 s · 3 coroutines · at most 3 in flight"
     assert axes.get_xlim() == (0, pytest.approx(run.seconds, rel=0.02))
-    positions = [axes.transData.transform((0, y))[1] for y in axes.get_yticks()]
+    positions = [text.get_window_extent().y0 for text in names(axes)]
     assert positions == sorted(positions, reverse=True)
 
 
@@ -349,6 +354,21 @@ def test_the_error_is_in_the_title() -> None:
     assert "at most 3 in flight" in title
 
 
+def test_a_mark_does_not_hide_a_short_lane() -> None:
+    """At the right edge it stands before the bar, where the bar is shorter than the text."""
+
+    async def late() -> None:
+        await load_data("dataset1.csv")
+        async with asyncio.timeout(0.05):
+            await load_data("dataset2.csv")
+
+    run = simulate(late)
+    axes = timeline(run).axes[0]
+    [mark] = [text for text in axes.texts if "cancelled" in text.get_text()]
+    bar = axes.transData.transform((run.lanes[-1].start, 0))[0]
+    assert mark.get_window_extent().x1 <= bar + 1
+
+
 # --- Two runs ------------------------------------------------------------------------------
 
 
@@ -422,7 +442,7 @@ def texts(figure: Figure) -> Iterator[Text]:
     """All that is written and visible, save the signs on thin lanes."""
     for axes in figure.axes:
         yield from (axes.title, axes._left_title, axes.xaxis.label, axes.yaxis.label)
-        for axis in (axes.xaxis, axes.yaxis):
+        for axis in filter(Artist.get_visible, (axes.xaxis, axes.yaxis)):
             low, high = sorted(axis.get_view_interval())
             for tick in axis.get_major_ticks():
                 if low <= tick.get_loc() <= high:
@@ -472,6 +492,23 @@ def test_png_is_a_png_of_the_figures_size() -> None:
     assert picture.startswith(b"\x89PNG\r\n\x1a\n")
     size = int.from_bytes(picture[16:20]), int.from_bytes(picture[20:24])
     assert size == figure.canvas.get_width_height()
+
+
+def test_names_look_as_if_written_anew() -> None:
+    """They are kept as images; in any size they have the ink that they should have, unclipped."""
+    for dpi in (100, 200):
+        for names in (True, False):
+            figure = timeline(simulate(together, 12))
+            figure.set_dpi(dpi)
+            for text in figure.axes[0].texts if names else ():
+                del text.draw
+            figure.canvas.draw()
+            picture = np.asarray(figure.canvas.buffer_rgba())[..., :3]
+            edge = int(figure.axes[0].bbox.x0) - 2
+            ink = 255.0 - picture[:, :edge].mean(axis=2)
+            if names:
+                expected = ink
+        assert expected.sum() == pytest.approx(ink.sum(), rel=0.03)
 
 
 def test_pyplot_is_never_imported() -> None:

@@ -117,7 +117,7 @@ def draw(files):
 _ = interact(draw, files=(1, 40))
 """
 # Moves a slider by one and tells how many milliseconds later another picture is on the screen.
-MOVE = """([slider, picture]) => new Promise(done => {
+MOVE = """([slider, picture]) => new Promise((done, lost) => {
     const shown = () => {
         const img = document.querySelector(picture);
         return img && img.complete && img.naturalWidth > 0 ? img.src : null;
@@ -127,6 +127,7 @@ MOVE = """([slider, picture]) => new Promise(done => {
     const look = () => {
         const now = shown();
         if (now !== null && now !== before) done(performance.now() - start);
+        else if (performance.now() - start > 60_000) lost('No other picture came.');
         else requestAnimationFrame(look);
     };
     document.querySelector(slider + ' .noUi-handle').dispatchEvent(

@@ -1,0 +1,204 @@
+"""Verdicts on the exercises of notebook 02: a loop of one's own, timers, holding the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import reprlib
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any
+
+from ..clock import busy
+from ..verdict import NotYet, attempt, expect, judged
+
+__all__ = ["check_every", "check_loop", "check_polite"]
+
+
+@judged
+def check_loop(run_all: Callable[..., Any]) -> None:
+    """Judge ``run_all(*coroutines, clock, wait)``: a loop that keeps an error as a result.
+
+    Examples
+    --------
+    >>> def run_all(*coroutines, clock, wait):
+    ...     return []
+    >>> check_loop(run_all)
+    not yet: coroutines that end with ['a', 'b', 'c']: run_all gave []; wanted a list of 3
+    """
+    lost, wrong, stop = ConnectionError("lost"), ValueError("wrong"), KeyboardInterrupt()
+    for plan in (
+        {"a": 0.3, "b": 0.1, "c": 0.2},
+        {"a": 3600.0, lost: 0.1, "c": 0.2},
+        {wrong: 0.0, "b": 0.2, "c": 0.2, lost: 0.2},
+        {},
+        {"a": 0.2, stop: 0.1},
+    ):
+        time, ends = _Clock(), list[Any]()
+        jobs = [_job(naps, outcome, time, ends) for outcome, naps in plan.items()]
+        answer = _loop(run_all, jobs, time)
+        told = f"coroutines that end with {list(plan)}: "
+        if stop in plan:
+            out = answer is KeyboardInterrupt
+            expect(out, told + "run_all went on", "that is ■", "except Exception as error")
+            return
+        saw = f"{told}run_all gave {reprlib.repr(answer)}"
+        fits = isinstance(answer, list) and len(answer) == len(plan)
+        expect(fits, saw, f"wanted a list of {len(plan)}")
+        due = sorted(((when, item) for item, when in plan.items()), key=lambda pair: pair[0])
+        expect(ends == due, f"{told}they ended at {ends}", f"wanted {due}", "a timer heap")
+        same = all(a is b for a, b in zip(answer, plan, strict=True))
+        expect(same, saw, f"wanted {list(plan)}", "results[coroutine] = error")
+
+
+@judged
+def check_every(every: Callable[..., Any]) -> None:
+    """Judge ``every(seconds, times, call)``: it calls by the clock, however long a call takes.
+
+    Examples
+    --------
+    >>> async def every(seconds, times, call):
+    ...     loop = asyncio.get_running_loop()
+    ...     begin = loop.time()
+    ...     for number in range(times):
+    ...         await asyncio.sleep(begin + number * seconds - loop.time())
+    ...         call()
+    >>> check_every(every)
+    ok
+    """
+    error = ValueError("call failed")
+    plans: list[tuple[float, list[Any]]] = [
+        (1.0, [0.3, 0.3, 0.3]),
+        (1.0, [0.0, 0.0, 0.0, 0.0]),
+        (0.5, [0.0, 0.4, 0.1]),
+        (2.0, []),
+        (1.0, [0.0, error, 0.0]),
+    ]
+    for seconds, holds in plans:
+        calls: list[float] = []
+        call = _holder(holds, calls)
+        told = f"every({seconds:g}, {len(holds)}, call), where calls take {holds} s:"
+        failed = error in holds
+        run = attempt(every, seconds, len(holds), call, fails=failed)
+        if failed:
+            expect(run.error is error, "the error of a call did not come out", do="no except")
+            return
+        due = [number * seconds for number in range(len(holds))]
+        saw = [round(when, 6) for when in calls]
+        now = "asyncio.get_running_loop().time() says what time it is"
+        expect(saw == due, f"{told} called at {saw}", f"wanted {due}", now)
+        held = abs(run.held - sum(holds)) < 1e-6
+        expect(held, f"{told} it held the loop {run.held:g} s", do="await asyncio.sleep(...)")
+        end = due[-1] + holds[-1] if due else 0.0
+        took = abs(run.seconds - end) < 1e-6
+        expect(took, f"{told} it took {run.seconds:g} s", f"wanted {end:g} s", "end with the last")
+
+
+@judged
+def check_polite(polite: Callable[..., Any]) -> None:
+    """Judge ``polite(work, chunks)``: others get a turn between one chunk of work and the next.
+
+    Examples
+    --------
+    >>> async def polite(work, chunks):
+    ...     return [work(chunk) for chunk in chunks]
+    >>> check_polite(polite)
+    not yet: others waited for 2 chunks on end; wanted 1; try: await asyncio.sleep(0)
+    """
+    bad = ValueError("bad chunk")
+    plans: list[list[Any]] = [["a", "b"], ["a", "b", "c", "d", "e"], ["a"], [], ["a", bad, "c"]]
+    for chunks in plans:
+        begun: list[Any] = []
+        longest: list[int] = [0]
+        run = attempt(polite, _worker(begun, longest), chunks, fails=bad in chunks)
+        if bad in chunks:
+            expect(run.error is bad, "the error of a chunk did not come out", do="no except")
+            return
+        wanted = [chunk.upper() for chunk in chunks]
+        saw = f"polite(work, {chunks}) gave {reprlib.repr(run.result)}"
+        expect(run.result == wanted, saw, f"wanted {wanted}", "[work(chunk) for chunk in chunks]")
+        expect(begun == chunks, f"worked on {begun}", f"wanted {chunks}, each once and in order")
+        most, give = max(longest), "await asyncio.sleep(0)"
+        expect(most <= 1, f"others waited for {most} chunks on end", "wanted 1", give)
+        took, work_only = f"it took {run.seconds:g} s", f"the work alone takes {run.held:g} s"
+        expect(abs(run.seconds - run.held) < 1e-6, took, work_only, give)
+
+
+class _Clock:
+    """A clock that is moved by waiting."""
+
+    now = 0.0
+
+    def time(self) -> float:
+        return self.now
+
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class _Sleep:
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def __await__(self) -> Generator[float, None, None]:
+        yield self.seconds
+
+
+async def _job(seconds: float, outcome: Any, clock: _Clock, ends: list[Any]) -> Any:
+    for _ in range(3):
+        await _Sleep(seconds / 3)
+    ends.append((round(clock.now, 6), outcome))
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return outcome
+
+
+def _loop(run_all: Any, jobs: list[Coroutine[Any, Any, Any]], clock: _Clock) -> Any:
+    """What the learner's loop gives back, or KeyboardInterrupt if one came out of it."""
+
+    async def program() -> Any:
+        try:
+            return run_all(*jobs, clock=clock.time, wait=clock.wait)
+        except KeyboardInterrupt:
+            return KeyboardInterrupt
+
+    name = program.__name__ = getattr(run_all, "__name__", "run_all")
+    try:
+        run = attempt(program)
+    finally:
+        for job in jobs:
+            job.close()
+    if inspect.iscoroutine(run.result):
+        run.result.close()
+        raise NotYet(f"{name} is a coroutine function", "a loop runs them, who runs it?", "def")
+    why = "only wait(...) may pass the time"
+    expect(not run.seconds, f"{name} slept for {run.seconds:g} s", why, "wait, not time.sleep")
+    return run.result
+
+
+def _holder(holds: list[Any], calls: list[float]) -> Callable[[], None]:
+    """Make a call that notes when it was made, and then holds the loop or fails."""
+
+    def call() -> None:
+        calls.append(asyncio.get_running_loop().time())
+        hold = holds[len(calls) - 1] if len(calls) <= len(holds) else 0.0
+        if isinstance(hold, Exception):
+            raise hold
+        busy(hold)
+
+    return call
+
+
+def _worker(begun: list[Any], longest: list[int]) -> Callable[[Any], Any]:
+    """Make a work that notes for how many chunks on end a call that is in line had to wait."""
+    others: list[Any] = []
+
+    def work(chunk: Any) -> Any:
+        begun.append(chunk)
+        asyncio.get_running_loop().call_soon(others.append, chunk)
+        busy(0.5)
+        longest.append(len(begun) - len(others))
+        if isinstance(chunk, Exception):
+            raise chunk
+        return chunk.upper()
+
+    return work

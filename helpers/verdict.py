@@ -1,0 +1,120 @@
+"""How an exercise is judged: the learner's function runs on the fast-forward clock.
+
+A check says *ok*, or *not yet* with what was seen, why it is not right, and what to try. It never
+shows a traceback of its own and never hangs.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from .clock import Deadlock, Runaway, simulate
+from .prints import collected
+from .trace import Run
+
+__all__ = ["NotYet", "Verdict", "attempt", "expect", "judged"]
+
+_TURNS, _PATIENCE = 20_000, 5.0  # of the loop; real seconds
+
+
+class NotYet(Exception):
+    """What was seen, why it is not right, what to try."""
+
+    def __init__(self, saw: str, why: str = "", do: str = "") -> None:
+        super().__init__("; ".join(part for part in (saw, why, do and f"try: {do}") if part))
+
+
+class Verdict:
+    """What a check hands back: true if the exercise is solved.
+
+    Examples
+    --------
+    >>> Verdict(), Verdict("saw 3 in flight; the limit is 2")
+    (ok, not yet: saw 3 in flight; the limit is 2)
+    """
+
+    def __init__(self, hint: str = "") -> None:
+        self.hint = hint
+
+    def __bool__(self) -> bool:
+        return not self.hint
+
+    def __repr__(self) -> str:
+        return f"not yet: {self.hint}" if self.hint else "ok"
+
+
+def judged(check: Callable[..., None]) -> Callable[..., Verdict]:
+    """Make a check of a function that raises `NotYet` where the learner's is not right.
+
+    Examples
+    --------
+    >>> @judged
+    ... def check_nap(nap):
+    ...     run = attempt(nap, 2)
+    ...     expect(run.seconds == 2, f"nap(2) took {run.seconds} s", do="await asyncio.sleep(2)")
+    >>> async def nap(seconds): ...
+    >>> check_nap(nap)
+    not yet: nap(2) took 0.0 s; try: await asyncio.sleep(2)
+    """
+
+    @functools.wraps(check)
+    def verdict(*args: Any, **kwargs: Any) -> Verdict:
+        try:
+            with collected():
+                check(*args, **kwargs)
+        except NotYet as reason:
+            return Verdict(str(reason))
+        except Exception as error:  # what the learner's function gave back broke the check
+            kind = type(error).__name__
+            return Verdict(f"looking at the answer raised {kind}: {error}; is it what was asked?")
+        return Verdict()
+
+    return verdict
+
+
+def expect(true: object, saw: str, why: str = "", do: str = "") -> None:
+    """Raise `NotYet` unless ``true``."""
+    if not true:
+        raise NotYet(saw, why, do)
+
+
+def attempt(function: Callable[..., Any], /, *args: Any, fails: bool = False, **kwargs: Any) -> Run:
+    """Run the learner's function, and explain what kept it from an answer.
+
+    Parameters
+    ----------
+    function
+        The learner's.
+    fails
+        Whether it may raise: then a failed `Run` is handed back like any other.
+
+    Raises
+    ------
+    NotYet
+        If it is no coroutine function, never ends, deadlocks, raises, or leaves tasks behind.
+    """
+    name = getattr(function, "__name__", repr(function))
+    if not inspect.iscoroutinefunction(function):
+        do = f"async def {name}(...)" if inspect.isfunction(function) else "async def ..."
+        raise NotYet(f"{name} is no coroutine function", do=do)
+    try:
+        run = simulate(function, *args, max_turns=_TURNS, patience=_PATIENCE, **kwargs)
+    except TypeError as error:
+        raise NotYet(f"{name} could not be called: {error}") from None
+    except SystemExit as error:
+        raise NotYet(f"{name} raised SystemExit: {error}") from None
+    if isinstance(run.error, Runaway):
+        raise NotYet(f"{name} never ended", "its loop has no way out", "a return or a break")
+    if isinstance(run.error, Deadlock):
+        raise NotYet(f"{name} deadlocked: {run.error}", do="see who should wake whom")
+    if run.error is not None and not fails:
+        raise NotYet(f"{name} raised {type(run.error).__name__}: {run.error}")
+    if run.pending:
+        left = ", ".join(run.pending[:3])
+        raise NotYet(
+            f"{left} still ran when {name} had ended", do="await or cancel every task you start"
+        )
+    return run

@@ -1,0 +1,422 @@
+"""The checks of notebook 04: they tell a right answer from a plausible one."""
+
+import asyncio
+import re
+from typing import Any
+
+import pytest
+
+from helpers.checks.exceptions import check_load_good, check_load_or_default, check_try_again
+
+# --- load_good: right ones ---
+
+
+async def good_by_gather(load, files):
+    found = await asyncio.gather(*map(load, files), return_exceptions=True)
+    pairs = list(zip(files, found, strict=True))
+    good = {file: item for file, item in pairs if not isinstance(item, BaseException)}
+    return good, {file: item for file, item in pairs if isinstance(item, BaseException)}
+
+
+async def good_by_group(load, files):
+    found = dict.fromkeys(files)
+    bad = dict.fromkeys(files)
+
+    async def one(file):
+        try:
+            found[file] = await load(file)
+            del bad[file]
+        except Exception as error:
+            bad[file] = error
+            del found[file]
+
+    async with asyncio.TaskGroup() as group:
+        for file in files:
+            group.create_task(one(file))
+    return found, bad
+
+
+# --- and wrong ones ---
+
+
+async def good_stub(load, files):
+    return await asyncio.gather(*(load(file) for file in files))
+
+
+async def good_one_by_one(load, files):
+    good, bad = {}, {}
+    for file in files:
+        try:
+            good[file] = await load(file)
+        except Exception as error:
+            bad[file] = error
+    return good, bad
+
+
+async def good_as_they_come(load, files):
+    good, bad = {}, {}
+
+    async def one(file):
+        try:
+            good[file] = await load(file)
+        except Exception as error:
+            bad[file] = error
+
+    await asyncio.gather(*map(one, files))
+    return good, bad
+
+
+async def good_some_errors(load, files):
+    good, bad = {}, {}
+
+    async def one(file):
+        try:
+            return await load(file)
+        except ConnectionError as error:
+            return error
+
+    for file, item in zip(files, await asyncio.gather(*map(one, files)), strict=True):
+        (bad if isinstance(item, Exception) else good)[file] = item
+    return good, bad
+
+
+async def good_swallows(load, files):
+    try:
+        return await good_by_gather(load, files)
+    except BaseException:
+        return {}, {}
+
+
+async def good_texts(load, files):
+    good, bad = await good_by_gather(load, files)
+    return good, {file: str(error) for file, error in bad.items()}
+
+
+async def good_eats_errors(load, files):
+    good, _ = await good_by_gather(load, files)
+    return good, {}
+
+
+async def good_only_data(load, files):
+    return (await good_by_gather(load, files))[0]
+
+
+async def good_mixed(load, files):
+    found = await asyncio.gather(*map(load, files), return_exceptions=True)
+    return dict(zip(files, found, strict=True)), {}
+
+
+async def good_lists(load, files):
+    good, bad = await good_by_gather(load, files)
+    return list(good.values()), list(bad.values())
+
+
+async def good_twice(load, files):
+    await asyncio.gather(*map(load, files), return_exceptions=True)
+    return await good_by_gather(load, files)
+
+
+async def good_leaves_tasks(load, files):
+    good, bad = {}, {}
+    tasks = [asyncio.create_task(load(file)) for file in files]
+    for file, task in zip(files, tasks, strict=True):
+        try:
+            good[file] = await task
+        except Exception as error:
+            bad[file] = error
+    return good, bad
+
+
+# --- load_or_default ---
+
+
+async def default_by_timeout(load, file, seconds, default):
+    try:
+        async with asyncio.timeout(seconds):
+            return await load(file)
+    except Exception:
+        return default
+
+
+async def default_by_wait_for(load, file, seconds, default):
+    try:
+        return await asyncio.wait_for(load(file), seconds)
+    except (OSError, ValueError):
+        return default
+
+
+async def default_stub(load, file, seconds, default):
+    return await load(file)
+
+
+async def default_no_errors(load, file, seconds, default):
+    try:
+        async with asyncio.timeout(seconds):
+            return await load(file)
+    except TimeoutError:
+        return default
+
+
+async def default_no_limit(load, file, seconds, default):
+    try:
+        return await load(file)
+    except Exception:
+        return default
+
+
+async def default_or(load, file, seconds, default):
+    return await default_by_timeout(load, file, seconds, None) or default
+
+
+async def default_swallows(load, file, seconds, default):
+    try:
+        async with asyncio.timeout(seconds):
+            return await load(file)
+    except BaseException:
+        return default
+
+
+async def default_swallows_inside(load, file, seconds, default):
+    async with asyncio.timeout(seconds):
+        try:
+            return await load(file)
+        except BaseException:
+            return default
+
+
+async def default_looks_late(load, file, seconds, default):
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    try:
+        data = await load(file)
+    except Exception:
+        return default
+    return data if loop.time() - start <= seconds else default
+
+
+async def default_leaves_it(load, file, seconds, default):
+    task = asyncio.create_task(load(file))
+    done, _ = await asyncio.wait([task], timeout=seconds)
+    return task.result() if done and not task.exception() else default
+
+
+# --- try_again ---
+
+
+async def again_by_hand(load, file, attempts, seconds, wait):
+    for attempt in range(attempts):
+        try:
+            async with asyncio.timeout(seconds):
+                return await load(file)
+        except OSError:
+            if attempt == attempts - 1:
+                raise
+        await asyncio.sleep(wait * 2**attempt)
+
+
+async def again_by_recursion(load, file, attempts, seconds, wait):
+    try:
+        return await asyncio.wait_for(load(file), seconds)
+    except OSError:
+        if attempts == 1:
+            raise
+    await asyncio.sleep(wait)
+    return await again_by_recursion(load, file, attempts - 1, seconds, 2 * wait)
+
+
+async def again_stub(load, file, attempts, seconds, wait):
+    return await load(file)
+
+
+async def again_same_wait(load, file, attempts, seconds, wait):
+    for attempt in range(attempts):
+        try:
+            return await asyncio.wait_for(load(file), seconds)
+        except OSError:
+            if attempt == attempts - 1:
+                raise
+        await asyncio.sleep(wait)
+
+
+async def again_waits_at_the_end(load, file, attempts, seconds, wait):
+    for attempt in range(attempts):
+        try:
+            return await asyncio.wait_for(load(file), seconds)
+        except OSError as error:
+            last = error
+        await asyncio.sleep(wait * 2**attempt)
+    raise last
+
+
+async def again_gives_none(load, file, attempts, seconds, wait):
+    for attempt in range(attempts):
+        try:
+            return await asyncio.wait_for(load(file), seconds)
+        except OSError:
+            if attempt < attempts - 1:
+                await asyncio.sleep(wait * 2**attempt)
+
+
+async def again_other_error(load, file, attempts, seconds, wait):
+    try:
+        return await again_by_hand(load, file, attempts, seconds, wait)
+    except OSError:
+        raise OSError("it did not work") from None
+
+
+async def again_everything(load, file, attempts, seconds, wait):
+    for attempt in range(attempts):
+        try:
+            return await asyncio.wait_for(load(file), seconds)
+        except Exception:
+            if attempt == attempts - 1:
+                raise
+        await asyncio.sleep(wait * 2**attempt)
+
+
+async def again_one_limit(load, file, attempts, seconds, wait):
+    async with asyncio.timeout(seconds):
+        for attempt in range(attempts):
+            try:
+                return await load(file)
+            except OSError:
+                if attempt == attempts - 1:
+                    raise
+            await asyncio.sleep(wait * 2**attempt)
+
+
+async def again_one_more(load, file, attempts, seconds, wait):
+    return await again_by_hand(load, file, attempts + 1, seconds, wait)
+
+
+async def again_swallows(load, file, attempts, seconds, wait):
+    for attempt in range(attempts):
+        try:
+            async with asyncio.timeout(seconds):
+                return await load(file)
+        except ValueError:
+            raise
+        except BaseException:
+            if attempt == attempts - 1:
+                raise
+        await asyncio.sleep(wait * 2**attempt)
+
+
+async def again_for_ever(load, file, attempts, seconds, wait):
+    while True:
+        try:
+            return await asyncio.wait_for(load(file), seconds)
+        except OSError:
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, 1)
+
+
+# --- whatever was asked for ---
+
+
+def no_coroutine(*args):
+    return {}, {}
+
+
+async def never_returns(*args):
+    while True:  # noqa: ASYNC110
+        await asyncio.sleep(1)
+
+
+async def deadlocks(*args):
+    await asyncio.Event().wait()
+
+
+async def forgets_load(*args):
+    return "default"
+
+
+async def wrong_arguments():
+    return {}, {}
+
+
+async def raises(*args):
+    raise LookupError("oh")
+
+
+async def leaves_a_task(*args):
+    asyncio.create_task(asyncio.sleep(1000))  # noqa: RUF006
+    await asyncio.sleep(0)
+
+
+async def no_await(load, file, *args):
+    return load(file)
+
+
+ANY = {
+    no_coroutine: "is no coroutine function",
+    never_returns: "never ended",
+    deadlocks: "deadlocked",
+    forgets_load: "",
+    wrong_arguments: "could not be called",
+    raises: "LookupError",
+    leaves_a_task: "still ran",
+}
+RIGHT = [
+    (check_load_good, good_by_gather),
+    (check_load_good, good_by_group),
+    (check_load_or_default, default_by_timeout),
+    (check_load_or_default, default_by_wait_for),
+    (check_try_again, again_by_hand),
+    (check_try_again, again_by_recursion),
+]
+WRONG = [
+    (check_load_good, good_stub, "one bad file ended the rest"),
+    (check_load_good, good_one_by_one, "took 2.7 s; wanted 1 s"),
+    (check_load_good, good_as_they_come, "not in the order of files"),
+    (check_load_good, good_some_errors, "ValueError came out"),
+    (check_load_good, good_swallows, "swallows the CancelledError"),
+    (check_load_good, good_texts, "wanted the errors themselves"),
+    (check_load_good, good_eats_errors, r"bad holds \[\]; wanted \['dataset1.csv'"),
+    (check_load_good, good_only_data, "two dicts are wanted"),
+    (check_load_good, good_mixed, "good holds"),
+    (check_load_good, good_lists, "two dicts are wanted"),
+    (check_load_good, good_twice, "load was called 6 times"),
+    (check_load_good, good_leaves_tasks, "still ran when good_leaves_tasks, cancelled"),
+    (check_load_or_default, default_stub, r"saw 'data'; wanted 'default'; try: async with"),
+    (check_load_or_default, default_no_errors, "ConnectionError came out; try: except Exception"),
+    (check_load_or_default, default_no_limit, "saw 'data'; wanted 'default'"),
+    (check_load_or_default, default_or, "gave '': saw 'default'"),
+    (check_load_or_default, default_swallows, "swallows the CancelledError"),
+    (check_load_or_default, default_swallows_inside, "swallows the CancelledError"),
+    (check_load_or_default, default_looks_late, "took 5 s; wanted 1 s"),
+    (check_load_or_default, default_leaves_it, "still ran"),
+    (check_load_or_default, no_await, "saw <coroutine object"),
+    (check_try_again, again_stub, "after 1 attempt.*; wanted 'data' after 3"),
+    (check_try_again, again_same_wait, "attempt 3 began at 1.2 s; wanted 1.7 s"),
+    (check_try_again, again_waits_at_the_end, "no wait after the last"),
+    (check_try_again, again_gives_none, "saw None after 2 .* wanted OSError"),
+    (check_try_again, again_other_error, "it did not work"),
+    (check_try_again, again_everything, "a ValueError .* after 3 attempt"),
+    (check_try_again, again_one_limit, "two failures, then data"),
+    (check_try_again, again_one_more, "after 3 attempt"),
+    (check_try_again, again_swallows, "swallows the CancelledError"),
+    (check_try_again, again_for_ever, "never ended"),
+]
+CHECKS = [check_load_good, check_load_or_default, check_try_again]
+
+
+@pytest.mark.parametrize(("check", "function"), RIGHT)
+def test_right_answers(check: Any, function: Any):
+    """Whichever way it was solved."""
+    assert repr(check(function)) == "ok"
+
+
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
+@pytest.mark.parametrize(("check", "function", "hint"), WRONG)
+def test_wrong_answers(check: Any, function: Any, hint: str):
+    """Each with a word on what was seen."""
+    assert re.search(f"not yet: .*{hint}", repr(check(function)))
+
+
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("function", ANY)
+def test_whatever_it_gets(check: Any, function: Any):
+    """A hint, never an exception of the check's own, never a hang."""
+    assert re.search(f"not yet: .*{ANY[function]}", repr(check(function)))

@@ -1,0 +1,562 @@
+"""The verdicts of notebook 05: on right answers, plausible wrong ones and broken ones."""
+
+import asyncio
+import doctest
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import helpers.checks.semaphores
+from helpers.checks.semaphores import check_label_all, check_load_per_server, check_run_all
+
+Check = Callable[..., Any]
+
+
+def server_of(file: str) -> str:
+    return file.split("/")[0]
+
+
+async def settled(jobs: Iterator[Any]) -> list[Any]:
+    return await asyncio.gather(*jobs, return_exceptions=True)
+
+
+# --- 1: a limit for each server --------------------------------------------------------------
+
+
+async def load_stub(limit, files, load):
+    return await asyncio.gather(*(load(file) for file in files), return_exceptions=True)
+
+
+async def load_solution(limit, files, load):
+    gates = {server_of(file): asyncio.Semaphore(limit) for file in files}
+
+    async def one(file):
+        async with gates[server_of(file)]:
+            return await load(file)
+
+    return await settled(one(file) for file in files)
+
+
+async def load_workers(limit, files, load):
+    results = dict.fromkeys(files)
+
+    async def worker(todo):
+        for file in todo:
+            try:
+                results[file] = await load(file)
+            except OSError as error:
+                results[file] = error
+
+    async with asyncio.TaskGroup() as group:
+        for server in {server_of(file) for file in files}:
+            todo = iter([file for file in files if server_of(file) == server])
+            for _ in range(limit):
+                group.create_task(worker(todo))
+    return list(results.values())
+
+
+async def load_one_gate(limit, files, load):
+    gate = asyncio.Semaphore(limit)
+
+    async def one(file):
+        async with gate:
+            return await load(file)
+
+    return await settled(one(file) for file in files)
+
+
+async def load_own_gate(limit, files, load):
+    async def one(file):
+        async with asyncio.Semaphore(limit):
+            return await load(file)
+
+    return await settled(one(file) for file in files)
+
+
+async def load_gate_around(limit, files, load):
+    async with asyncio.Semaphore(limit):
+        return await settled(load(file) for file in files)
+
+
+async def load_server_after_server(limit, files, load):
+    results = []
+    for server in {server_of(file): 0 for file in files}:
+        results += await load_solution(limit, [f for f in files if server_of(f) == server], load)
+    return results
+
+
+async def load_grouped(limit, files, load):
+    servers = dict.fromkeys(server_of(file) for file in files)
+    groups = [[file for file in files if server_of(file) == server] for server in servers]
+    parts = await asyncio.gather(*(load_one_gate(limit, group, load) for group in groups))
+    return [result for part in parts for result in part]
+
+
+async def load_one_by_one(limit, files, load):
+    return [await load(file) for file in files]
+
+
+async def load_forgetful(limit, files, load):
+    gates = {server_of(file): asyncio.Semaphore(limit) for file in files}
+
+    async def one(file):
+        await gates[server_of(file)].acquire()
+        result = await load(file)
+        gates[server_of(file)].release()
+        return result
+
+    return await settled(one(file) for file in files)
+
+
+async def load_raising(limit, files, load):
+    gates = {server_of(file): asyncio.Semaphore(limit) for file in files}
+
+    async def one(file):
+        async with gates[server_of(file)]:
+            return await load(file)
+
+    return await asyncio.gather(*(one(file) for file in files))
+
+
+async def load_eating(limit, files, load):
+    results = await load_solution(limit, files, load)
+    return [None if isinstance(result, Exception) else result for result in results]
+
+
+async def load_telling(limit, files, load):
+    results = await load_solution(limit, files, load)
+    return [str(result) if isinstance(result, Exception) else result for result in results]
+
+
+async def load_short(limit, files, load):
+    results = await load_solution(limit, files, load)
+    return [result for result in results if not isinstance(result, Exception)]
+
+
+async def load_dict(limit, files, load):
+    return dict(zip(files, await load_solution(limit, files, load), strict=True))
+
+
+async def load_twice(limit, files, load):
+    await load_solution(limit, files[:1], load)
+    return await load_solution(limit, files, load)
+
+
+WRONG_LOADS = {
+    load_stub: "saw 6 at once from red, the limit is 2",
+    load_one_gate: "no server waits for another",
+    load_own_gate: "saw 6 at once",
+    load_gate_around: "saw 6 at once",
+    load_server_after_server: "no server waits for another",
+    load_grouped: "in the place of blue/0.csv saw 'result of red/1.csv'",
+    load_one_by_one: "took ",
+    load_forgetful: "deadlocked",
+    load_raising: "its error should stand in its place",
+    load_eating: "saw None; try: keep the error itself",
+    load_telling: "keep the error itself",
+    load_short: "saw 28 results for 30 items",
+    load_dict: "not a list of results",
+    load_twice: "red/0.csv was asked for 2 times",
+}
+
+
+# --- 2: workers that keep order --------------------------------------------------------------
+
+
+async def run_stub(workers, function, items):
+    results = []
+    todo = iter(items)
+
+    async def worker():
+        for item in todo:
+            results.append(await function(item))  # noqa: PERF401
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(workers):
+            group.create_task(worker())
+    return results
+
+
+async def run_solution(workers, function, items):
+    todo, results = enumerate(items), {}
+
+    async def worker():
+        for number, item in todo:
+            try:
+                results[number] = await function(item)
+            except Exception as error:
+                results[number] = error
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(workers):
+            group.create_task(worker())
+    return [results[number] for number in sorted(results)]
+
+
+async def run_window(workers, function, items):
+    """A task for each item, but only so many at a time."""
+    alive, tasks = set(), []
+    for item in items:
+        tasks.append(asyncio.create_task(function(item)))
+        alive.add(tasks[-1])
+        if len(alive) == workers:
+            _, alive = await asyncio.wait(alive, return_when=asyncio.FIRST_COMPLETED)
+    return await settled(iter(tasks))
+
+
+async def run_queue(workers, function, items):
+    queue, results = asyncio.Queue(maxsize=workers), []
+
+    async def worker():
+        while (job := await queue.get()) is not None:
+            number, item = job
+            try:
+                results[number] = await function(item)
+            except Exception as error:
+                results[number] = error
+
+    team = [asyncio.create_task(worker()) for _ in range(workers)]
+    for job in enumerate(items):
+        results.append(None)
+        await queue.put(job)
+    for _ in team:
+        await queue.put(None)
+    await asyncio.gather(*team)
+    return results
+
+
+async def run_tasks(workers, function, items):
+    gate = asyncio.Semaphore(workers)
+
+    async def one(item):
+        async with gate:
+            return await function(item)
+
+    return await settled(one(item) for item in items)
+
+
+async def run_greedy(workers, function, items):
+    return await run_solution(workers, function, list(items))
+
+
+async def run_chunks(workers, function, items):
+    items, results = list(items), []
+    for at in range(0, len(items), workers):
+        results += await settled(function(item) for item in items[at : at + workers])
+    return results
+
+
+async def run_own_iterators(workers, function, items):
+    items = list(items)
+    results = await asyncio.gather(*(run_solution(1, function, items) for _ in range(workers)))
+    return results[0]
+
+
+async def run_one_worker(workers, function, items):
+    return await run_solution(1, function, items)
+
+
+async def run_too_many(workers, function, items):
+    return await run_solution(workers + 1, function, items)
+
+
+async def run_raising(workers, function, items):
+    todo, results = enumerate(items), {}
+
+    async def worker():
+        for number, item in todo:
+            results[number] = await function(item)
+
+    await asyncio.gather(*(worker() for _ in range(workers)))
+    return [results[number] for number in sorted(results)]
+
+
+async def run_dropping(workers, function, items):
+    results = await run_solution(workers, function, items)
+    return [result for result in results if not isinstance(result, Exception)]
+
+
+async def run_eating(workers, function, items):
+    results = await run_solution(workers, function, items)
+    return [None if isinstance(result, Exception) else result for result in results]
+
+
+WRONG_RUNS = {
+    run_stub: "in the place of item0 saw",
+    run_tasks: "saw 20 tasks at once, for 4 workers",
+    run_greedy: "items taken",
+    run_chunks: "items taken",
+    run_own_iterators: "saw 8 tasks at once, for 4 workers",
+    run_one_worker: "see that all of them work",
+    run_too_many: "for 4 workers",
+    run_raising: "its error should stand in its place",
+    run_dropping: "saw 4 results for 5 items",
+    run_eating: "saw None; try: keep the error itself",
+}
+
+
+# --- 3: one model for all --------------------------------------------------------------------
+
+
+async def label_stub(files, load_model, infer):
+    model = None
+
+    async def one(file):
+        nonlocal model
+        if model is None:
+            model = await load_model()
+        return await infer(model, file)
+
+    return await asyncio.gather(*(one(file) for file in files))
+
+
+async def label_solution(files, load_model, infer):
+    model, lock = None, asyncio.Lock()
+
+    async def one(file):
+        nonlocal model
+        async with lock:
+            if model is None:
+                model = await load_model()
+        return await infer(model, file)
+
+    return await asyncio.gather(*(one(file) for file in files))
+
+
+async def label_task(files, load_model, infer):
+    loading = asyncio.create_task(load_model())
+
+    async def one(file):
+        return await infer(await loading, file)
+
+    return await asyncio.gather(*(one(file) for file in files))
+
+
+async def label_first(files, load_model, infer):
+    model = await load_model()
+    return await asyncio.gather(*(infer(model, file) for file in files))
+
+
+async def label_in_the_lock(files, load_model, infer):
+    model, lock = None, asyncio.Lock()
+
+    async def one(file):
+        nonlocal model
+        async with lock:
+            if model is None:
+                model = await load_model()
+            return await infer(model, file)
+
+    return await asyncio.gather(*(one(file) for file in files))
+
+
+async def label_own_lock(files, load_model, infer):
+    model = None
+
+    async def one(file):
+        nonlocal model
+        async with asyncio.Lock():
+            if model is None:
+                model = await load_model()
+        return await infer(model, file)
+
+    return await asyncio.gather(*(one(file) for file in files))
+
+
+async def label_question_outside(files, load_model, infer):
+    model, lock = None, asyncio.Lock()
+
+    async def one(file):
+        nonlocal model
+        if model is None:
+            async with lock:
+                model = await load_model()
+        return await infer(model, file)
+
+    return await asyncio.gather(*(one(file) for file in files))
+
+
+async def label_flag(files, load_model, infer):
+    model, loading = None, False
+
+    async def one(file):
+        nonlocal model, loading
+        if not loading:
+            loading = True
+            model = await load_model()
+        return await infer(model, file)
+
+    return await asyncio.gather(*(one(file) for file in files))
+
+
+async def label_one_by_one(files, load_model, infer):
+    model = await load_model()
+    return [await infer(model, file) for file in files]
+
+
+async def label_no_model(files, load_model, infer):
+    return await asyncio.gather(*(infer("model", file) for file in files))
+
+
+async def label_short(files, load_model, infer):
+    return (await label_solution(files, load_model, infer))[1:]
+
+
+WRONG_LABELS = {
+    label_stub: "the model was loaded 5 times",
+    label_in_the_lock: "release the lock before you infer",
+    label_own_lock: "the model was loaded 5 times",
+    label_question_outside: "the model was loaded 5 times",
+    label_flag: "raised ValueError: infer was given None",
+    label_one_by_one: "the inferences need not wait",
+    label_no_model: "infer was given 'model'",
+    label_short: "saw 4 results for 5 items",
+}
+
+
+# --- All -------------------------------------------------------------------------------------
+
+RIGHT = [
+    (check_load_per_server, load_solution),
+    (check_load_per_server, load_workers),
+    (check_run_all, run_solution),
+    (check_run_all, run_window),
+    (check_run_all, run_queue),
+    (check_label_all, label_solution),
+    (check_label_all, label_task),
+    (check_label_all, label_first),
+]
+WRONG = [
+    (check, answer, hint)
+    for check, answers in (
+        (check_load_per_server, WRONG_LOADS),
+        (check_run_all, WRONG_RUNS),
+        (check_label_all, WRONG_LABELS),
+    )
+    for answer, hint in answers.items()
+]
+
+
+def plain(*args):
+    return []
+
+
+async def generates(*args):
+    yield []
+
+
+async def turns_for_ever(*args):
+    while True:  # noqa: ASYNC110 - never ends, by intent
+        await asyncio.sleep(0)
+
+
+async def sleeps_for_ever(*args):
+    while True:  # noqa: ASYNC110 - never ends, by intent
+        await asyncio.sleep(1)
+
+
+async def deadlocks(*args):
+    await asyncio.Event().wait()
+
+
+async def eats_its_own(*args):
+    try:
+        await args[1]("item0")
+    except BaseException:
+        return None
+
+
+async def returns_nothing(*args): ...
+
+
+async def returns_a_number(*args):
+    return 7
+
+
+async def returns_too_many(*args):
+    return [None] * 1_000
+
+
+async def takes_nothing():
+    return []
+
+
+async def raises(*args):
+    raise RuntimeError("no idea")
+
+
+async def raises_a_group(*args):
+    raise ExceptionGroup("several", [ValueError("one"), OSError("two")])
+
+
+async def leaves_tasks(*args):
+    leaves_tasks.kept = asyncio.create_task(asyncio.sleep(9))
+    return []
+
+
+class Odd:
+    def __eq__(self, other):
+        raise ZeroDivisionError
+
+    __hash__ = None
+
+    def __repr__(self):
+        raise ZeroDivisionError
+
+
+async def returns_odd_things(*args):
+    return [Odd() for _ in range(5)]
+
+
+BROKEN = [
+    plain,
+    generates,
+    None,
+    7,
+    turns_for_ever,
+    sleeps_for_ever,
+    deadlocks,
+    eats_its_own,
+    returns_nothing,
+    returns_a_number,
+    returns_too_many,
+    returns_odd_things,
+    takes_nothing,
+    raises,
+    raises_a_group,
+    leaves_tasks,
+]
+
+
+def name_of(value: object) -> str:
+    return getattr(value, "__name__", repr(value))
+
+
+@pytest.mark.parametrize(("check", "answer"), RIGHT, ids=name_of)
+def test_right_answers_are_ok(check: Check, answer: Any):
+    """The solution, and others that do the same in another way."""
+    assert repr(check(answer)) == "ok"
+
+
+@pytest.mark.parametrize(("check", "answer", "hint"), WRONG, ids=name_of)
+def test_wrong_answers_get_a_hint(check: Check, answer: Any, hint: str):
+    """Each plausible mistake is told what was seen or what to try."""
+    verdict = check(answer)
+    assert not verdict
+    assert hint in repr(verdict)
+
+
+@pytest.mark.parametrize("check", [check_load_per_server, check_run_all, check_label_all])
+@pytest.mark.parametrize("answer", BROKEN, ids=name_of)
+def test_broken_answers_get_a_hint_and_never_an_exception(check: Check, answer: Any):
+    """Nothing of what a learner may hand in comes out of the checker as an error, or hangs it."""
+    verdict = check(answer)
+    assert repr(verdict).startswith("not yet: ")
+    assert len(verdict.hint) > 10
+
+
+def test_examples_in_the_docstrings():
+    """What the docstrings show is what happens."""
+    result = doctest.testmod(helpers.checks.semaphores)
+    assert result.attempted and not result.failed
