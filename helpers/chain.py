@@ -225,21 +225,31 @@ def arguments(frame: FrameType | None, most: int = 2) -> tuple[str, ...]:
     count = frame.f_code.co_argcount
     if not count:
         return ()
+    snapshot = frame.f_locals
+    values = list(snapshot.values())[:count]
+    if type(snapshot) is dict:  # until Python 3.12 the frame keeps it, and what is in it alive
+        snapshot.clear()
     shown: list[str] = []
-    for value in list(frame.f_locals.values())[:count]:
-        if type(value) not in _PLAIN:
-            if isinstance(value, pathlib.PurePath):
-                value = value.name
-            else:
-                value = getattr(value, "name", None)
-                if not isinstance(value, str):
-                    continue
-        elif type(value) is str and len(value) > _LONG:
-            value = value[: _LONG - 1] + "…"
-        shown.append(repr(value))
-        if len(shown) == most:
-            break
+    for value in values:
+        try:
+            text = _shown(value)
+        except Exception:  # a number too long to be written, a property that fails
+            continue
+        if text is not None:
+            shown.append(text)
+            if len(shown) == most:
+                break
     return tuple(shown)
+
+
+def _shown(value: Any) -> str | None:
+    if type(value) not in _PLAIN:
+        value = value.name if isinstance(value, pathlib.PurePath) else getattr(value, "name", None)
+        if not isinstance(value, str):
+            return None
+    elif type(value) is str and len(value) > _LONG:
+        value = value[: _LONG - 1] + "…"
+    return repr(value)
 
 
 @cache

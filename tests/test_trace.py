@@ -1521,3 +1521,43 @@ def test_exit_goes_through() -> None:
     for error in (SystemExit, KeyboardInterrupt):
         with pytest.raises(error):
             fast(lambda error=error: trace(main(error)))
+
+
+def test_arguments_are_not_kept_alive() -> None:
+    """What a coroutine lets go of goes, although its lane was named after its arguments."""
+
+    class Thing:
+        name = "thing"
+
+    async def drops(thing: Thing) -> bool:
+        gone = weakref.ref(thing)
+        del thing
+        await asyncio.sleep(0)
+        gc.collect()
+        return gone() is None
+
+    async def main() -> bool:
+        return await asyncio.create_task(drops(Thing()))
+
+    run = simulate(main)
+    assert run.result is True
+    assert run.starts == ["drops('thing')"]
+
+
+def test_arguments_that_cannot_be_shown_are_left_out() -> None:
+    """A number too long to be written, or a name that fails, disturbs no program."""
+
+    class Nameless:
+        @property
+        def name(self) -> str:
+            raise RuntimeError("no name")
+
+    async def takes(number: int, thing: Nameless, last: str) -> str:
+        return last
+
+    async def main() -> str:
+        return await asyncio.create_task(takes(10**5000, Nameless(), "x"))
+
+    run = simulate(main)
+    assert run.result == "x"
+    assert run.starts == ["takes('x')"]
