@@ -202,7 +202,8 @@ class Run:
         return " · ".join(parts)
 
     def _since(self, time: float) -> float:
-        return round(time - self._zero, 9)
+        since = time - self._zero
+        return round(since, 9 if since < 1e6 else 6)  # what a float of that size can hold
 
     @cached_property
     def _events(self) -> dict[_Track, list[_Event]]:

@@ -75,6 +75,12 @@ def test_time_is_exact_and_costs_nothing() -> None:
     assert time.monotonic() - began < 60
 
 
+def test_years_pass_as_well() -> None:
+    """Where a float can no longer hold the loop's tolerance, timers still come due."""
+    run = simulate(main, 3, 10 * 365 * 86_400.0)
+    assert (run.error, run.seconds) == (None, 10 * 365 * 86_400.0)
+
+
 def test_a_thousand_small_sleeps_add_up() -> None:
     """Times are rounded where they are shown, so that a thousand times 0.01 is 10."""
 
