@@ -13,6 +13,18 @@ RUN_ALL = 240_000
 IDLE = """() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel
     ?.status === 'idle'"""
 
+# Asks the kernel until it answers: what is sent while the connection is being made can get lost.
+ANSWERS = """async () => {
+    const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+    for (let attempt = 0; attempt < 20; attempt++) {
+        const question = kernel.requestExecute({code: '', silent: true});
+        const late = new Promise(done => setTimeout(() => done(false), 5_000));
+        if (await Promise.race([question.done.then(() => true), late])) return true;
+        question.dispose();
+    }
+    return false;
+}"""
+
 # What went wrong in the cells, with the number of each.
 FAULTS = """() => {
     const faults = [];
@@ -44,6 +56,7 @@ class Notebook:
 
     def run_all(self) -> None:
         """Run every cell, and wait for the last one."""
+        assert self.page.evaluate(ANSWERS), "The kernel does not answer."
         self.page.evaluate(
             """() => {
                 window.ranAll = false;
