@@ -243,7 +243,7 @@ def open_notebook(
     if faults or request.node.stash.get(FAILED, False):
         keep(request.node.name, page, witness, lab)
     if opened:
-        page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+        opened[-1].settled("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
     page.close()
     assert faults == []
 

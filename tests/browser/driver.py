@@ -25,6 +25,8 @@ ANSWERS = """async () => {
     return false;
 }"""
 
+RUN = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"
+
 # What went wrong in the cells, with the number of each.
 FAULTS = """() => {
     const faults = [];
@@ -54,17 +56,20 @@ class Notebook:
     def __init__(self, page: Page) -> None:
         self.page = page
 
+    def settled(self, promise: str, argument: Any = None, timeout: int = PATIENCE) -> Any:
+        """What a promise of the page's comes to, or an error if it does not come in time."""
+        self.page.evaluate(
+            f"""(argument) => {{
+                window.settled = null;
+                ({promise})(argument).then(value => {{ window.settled = [value]; }});
+            }}""",
+            argument,
+        )
+        return self.page.wait_for_function("() => window.settled", timeout=timeout).json_value()[0]
+
     def run_all(self) -> None:
         """Run every cell, and wait for the last one."""
-        assert self.page.evaluate(ANSWERS), "The kernel does not answer."
-        self.page.evaluate(
-            """() => {
-                window.ranAll = false;
-                window.jupyterapp.commands.execute('notebook:run-all-cells')
-                    .then(() => { window.ranAll = true; });
-            }"""
-        )
-        self.page.wait_for_function("() => window.ranAll", timeout=RUN_ALL)
+        self.settled(RUN, timeout=RUN_ALL)
         self.page.wait_for_function(IDLE, timeout=PATIENCE)
 
     def faults(self) -> list[str]:
@@ -81,7 +86,7 @@ class Notebook:
 
     def evaluate(self, expression: str) -> Any:
         """The value of a Python expression in the kernel, for values that are plain."""
-        return ast.literal_eval(self.page.evaluate(EVALUATE, expression))
+        return ast.literal_eval(self.settled(EVALUATE, expression))
 
     def explorer(self) -> "Explorer":
         """The first explorer of the notebook."""
