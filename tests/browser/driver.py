@@ -69,6 +69,7 @@ class Notebook:
 
     def run_all(self) -> None:
         """Run every cell, and wait for the last one."""
+        assert self.settled(ANSWERS, timeout=2 * PATIENCE), "The kernel does not answer."
         self.settled(RUN, timeout=RUN_ALL)
         self.page.wait_for_function(IDLE, timeout=PATIENCE)
 
