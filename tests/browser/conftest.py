@@ -252,6 +252,6 @@ def keep(name: str, page: Page, witness: Witness, lab: Lab) -> None:
     """Save what there is to see of a test that failed."""
     folder = ARTEFACTS / re.sub(r"\W+", "-", name)
     folder.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=folder / "page.png")
     (folder / "console.log").write_text("\n".join(witness.log), encoding="utf-8")
     shutil.copy(lab.log, folder / "server.log")
+    page.screenshot(path=folder / "page.png")
