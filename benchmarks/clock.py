@@ -54,7 +54,7 @@ def forward(load: Load[T], items: Sequence[T]) -> None:
 
 def simulated(load: Load[T], items: Sequence[T]) -> Run:
     run = simulate(load_all, load, items)
-    assert f"{LOADS:,} coroutines · at most {LOADS:,} in flight" in repr(run), run
+    assert f"{LOADS:,} lanes · at most {LOADS:,} in flight" in repr(run), run
     return run
 
 

@@ -9,6 +9,7 @@ import asyncio
 import contextvars
 import ctypes
 import inspect
+import itertools
 import math
 import selectors
 import sys
@@ -54,7 +55,9 @@ class FastForwardLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self.now = 0.0
         self.turns = 0
+        self.moved = 0  # the last turn in which time passed
         self.most_turns = sys.maxsize
+        self.numbers = itertools.count()
         super().__init__(_Skip(self))
 
     def time(self) -> float:
@@ -65,8 +68,9 @@ class FastForwardLoop(asyncio.SelectorEventLoop):
         self, when: float, callback: Any, *args: Any, context: Any = None
     ) -> asyncio.TimerHandle:
         """Set a timer; one for this very moment must still find time to pass, or it never would."""
-        when = max(when, math.nextafter(self.now, math.inf))
-        return super().call_at(when, callback, *args, context=context)
+        due = _Due(max(when, math.nextafter(self.now, math.inf)))
+        due.number = next(self.numbers)
+        return super().call_at(due, callback, *args, context=context)
 
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]
         raise _real_io("a thread or a process")
@@ -76,6 +80,15 @@ class FastForwardLoop(asyncio.SelectorEventLoop):
 
     async def subprocess_shell(self, *args: Any, **kwargs: Any) -> Any:
         raise _real_io("a process")
+
+
+class _Due(float):
+    """When a timer is due: of two for the same moment, the one that was set first comes first."""
+
+    number: int
+
+    def __lt__(self, other: Any) -> bool:
+        return float(self) < float(other) or (self == other and self.number < other.number)
 
 
 class _Skip(selectors.DefaultSelector):
@@ -89,6 +102,8 @@ class _Skip(selectors.DefaultSelector):
         if timeout is None:
             raise Deadlock
         self.loop.now += timeout
+        if timeout:
+            self.loop.moved = self.loop.turns
         if timeout and self.loop.now > 1e6:  # the loop's tolerance of 1e-9 s is lost in rounding
             self.loop.now = math.nextafter(self.loop.now, math.inf)
         self.loop.turns += 1
@@ -151,6 +166,7 @@ def simulate(
     (3600.00 s, 'rested')
     """
     check_coroutine_function(main, "simulate")
+    _check_arguments(main, args, kwargs)
     program = _Program(main, args, kwargs, max_turns)
     thread = threading.Thread(
         target=contextvars.copy_context().run, args=(program.run,), daemon=True
@@ -189,6 +205,19 @@ def check_coroutine_function(main: Any, name: str) -> None:
             f"{main.__name__}() is an async generator, since it has a yield: it cannot be awaited; "
             "loop over it with `async for` in a coroutine function of its own"
         )
+
+
+def _check_arguments(main: Any, args: Any, kwargs: Any) -> None:
+    """Raise a `TypeError` here, not in the depths, if `main` cannot be called like this."""
+    try:
+        signature = inspect.signature(main)
+    except ValueError:  # it has none
+        return
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        name = getattr(main, "__name__", repr(main))
+        raise TypeError(f"simulate({name}, ...) does not fit {name}{signature}: {error}") from None
 
 
 class _Stopped(BaseException):
@@ -231,6 +260,7 @@ class _Program:
                         self._explain(self.ran, self.ran.error)
                 except (Deadlock, Runaway, _Stopped) as error:
                     self.camera.on = False
+                    loop.set_exception_handler(lambda loop, context: None)
                     self.ran = self.camera.run()
                     self._explain(self.ran, error)
                 loop.most_turns = loop.turns + 1_000  # enough for what is left to be cancelled
@@ -249,6 +279,11 @@ class _Program:
     def _explain(self, run: Run, error: BaseException) -> None:
         if isinstance(error, Deadlock):
             run.error = Deadlock(_who_waits(run))
+        elif self.why is None and self.loop and self.loop.turns - self.loop.moved > 1_000:
+            run.error = Runaway(
+                f"no time can pass after {self.loop.now:.2f} s: somebody is always ready, as with "
+                "sleep(0) in a loop; wait for something that takes time, or that wakes you"
+            )
         else:
             run.error = self.why or _endless(f"its loop turned {self.max_turns:,} times")
 
@@ -387,6 +422,8 @@ _real_sleep = time.sleep
 def _sleep(seconds: float, /) -> None:
     if _fast_forward_loop() is None:
         _real_sleep(seconds)
+    elif seconds < 0:
+        raise ValueError("sleep length must be non-negative")  # as the real one says
     else:
         busy(seconds)
 

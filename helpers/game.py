@@ -62,7 +62,9 @@ class _Game:
             return f"✔ Yes, {lane.name}."
         self.tried = True
         if state == "ready":
-            return f"✘ No: {moment.ready.index(lane) + 1} became ready before {lane.name}."
+            before = moment.ready.index(lane) + 1
+            others = "1 other has" if before == 1 else f"{before} others have"
+            return f"✘ No: {others} stood in line longer than {lane.name}."
         return f"✘ No: {lane.name} {state}. Somebody else is ready, or due first."
 
     def _go_on(self, asked: bool = False) -> None:

@@ -43,7 +43,7 @@ _MEANING: dict[State, str] = {
 _ENDINGS = {
     "failed": "✖ failed",
     "cancelled": "■ cancelled",
-    "pending": "… still running",
+    "pending": "… not finished",
     "lost": "? lost: nobody held it",
 }
 _lock = threading.RLock()  # matplotlib shares its fonts between figures
@@ -142,6 +142,18 @@ class _Drawn(NamedTuple):
     title: str
     run: Run
     lanes: list[Lane]
+    gap: int
+    """How many lanes stand above those that are left out; 0 if none are."""
+
+    @property
+    def rows(self) -> list[int]:
+        """The row of each lane, from 1; two are left free in place of those left out."""
+        return [row + 2 * (row > self.gap > 0) for row in range(1, len(self.lanes) + 1)]
+
+    @property
+    def height(self) -> int:
+        """In rows."""
+        return len(self.lanes) + 2 * (self.gap > 0)
 
 
 def _figure(runs: Iterable[tuple[str, Run]], until: float | None) -> Figure:
@@ -150,7 +162,7 @@ def _figure(runs: Iterable[tuple[str, Run]], until: float | None) -> Figure:
     longest = max((len(lane.name) for d in drawn for lane in d.lanes), default=0)
     left = 0.02 + min(max(longest, 10), _LONGEST) * _LETTER / _WIDTH
     titles = [_wrapped(d.title, int((0.98 - left) * _WIDTH / _BOLD)) for d in drawn]
-    inch = min(_LANE, _TALLEST / sum(len(d.lanes) for d in drawn))
+    inch = min(_LANE, _TALLEST / sum(d.height for d in drawn))
     states = {
         s.state
         for d in drawn
@@ -158,10 +170,12 @@ def _figure(runs: Iterable[tuple[str, Run]], until: float | None) -> Figure:
         for s in lane.segments
         if s.end - s.start > d.run.seconds / 200
     }
-    legend = _legend(colours, [state for state in _MEANING if state in states])
+    every = math.ceil(_LABEL / inch)
+    signs = sorted({sign for d in drawn for sign in _signs(d, every).values()})
+    legend = _legend(colours, [state for state in _MEANING if state in states], signs)
     with _lock:
         figure, axes = _axes(
-            [_LANE + len(d.lanes) * inch for d in drawn],
+            [_LANE + d.height * inch for d in drawn],
             left=left,
             tops=[0.25 + 0.2 * (title.count("\n") + 1) for title in titles],
             bottom=0.7 + 0.24 * math.ceil(len(legend["handles"]) / legend["ncols"]),
@@ -179,14 +193,13 @@ def _figure(runs: Iterable[tuple[str, Run]], until: float | None) -> Figure:
 def _choose(title: str, run: Run) -> _Drawn:
     """The lanes to draw: all, or a sample; and the root where it did something of its own."""
     lanes = list(run.lanes) if len(run) <= _MOST_LANES else run.sample(_SAMPLE)
-    if len(lanes) < len(run):
-        half = len(lanes) // 2
-        title += f" · of {len(run):,} lanes the first {half} and the last {half} are drawn"
+    gap = len(lanes) // 2 if len(lanes) < len(run) else 0
     alone = not lanes or run.root.ending == "failed"
     own = sum(s.end - s.start for s in run.root.segments if _own(s))
     if alone or own > run.seconds / 20:  # wide enough to be seen
         lanes.insert(0, run.root)
-    return _Drawn(title, run, lanes)
+        gap += gap > 0
+    return _Drawn(title, run, lanes, gap)
 
 
 def _long(segment: Segment) -> bool:
@@ -237,12 +250,19 @@ def _draw(ax: Axes, drawn: _Drawn, colours: Mapping[str, str], until: float, inc
     loop = 0.5 - unit / 2
     bars: dict[tuple[str, State], list[Any]] = {}
     steps: list[float] = []
-    for row, lane in enumerate(lanes, start=1):
+    if drawn.gap:  # of those left out we know when they held the loop
+        steps += (start for start, end in run.steps)
+        others = [_between(start, end, loop, 0.25 * unit) for start, end in run.steps]
+        _bars(ax, {("", "running"): [box for box in others if box[0][0] < box[2][0]]}, {"": _OTHER})
+        more = f"⋮ {len(run) - len(lanes):,} more"
+        ax.text(0, drawn.gap + 1.5, more, fontsize=_FONT, va="center_baseline")
+    for row, lane in zip(drawn.rows, lanes, strict=True):
         for s in lane.segments:
             if _long(s):
-                bars.setdefault((s.call, s.state), []).append(_box(s, row, 0.36))
+                boxes = bars.setdefault((s.call, s.state), [])
+                boxes.append(_between(s.start, s.end, row, 0.36))
                 if s.state == "running":
-                    bars.setdefault((s.call, s.state), []).append(_box(s, loop, 0.25 * unit))
+                    boxes.append(_between(s.start, s.end, loop, 0.25 * unit))
             elif s.state == "running":
                 steps.append(s.start)
     _bars(ax, bars, colours)
@@ -250,11 +270,13 @@ def _draw(ax: Axes, drawn: _Drawn, colours: Mapping[str, str], until: float, inc
         sorted(set(steps)), loop - 0.25 * unit, loop + 0.25 * unit, colors="black", linewidth=1.2
     )
     ax.set_xlim(0, until * 1.01)
-    ax.set_ylim(len(lanes) + 0.5, loop - unit / 2)
+    ax.set_ylim(drawn.height + 0.5, loop - unit / 2)
     every = math.ceil(_LABEL / inch)
-    _endings(ax, run, lanes, until, every)
-    labelled = range(1, len(lanes) + 1, every)
-    _names(ax, {loop: "event loop"} | {row: lanes[row - 1].name for row in labelled})
+    _endings(ax, drawn, until, every)
+    labelled = list(zip(drawn.rows, lanes, strict=True))[::every]
+    _names(ax, {loop: "event loop"} | {row: lane.name for row, lane in labelled})
+    if not run.seconds:
+        ax.text(0.5, 0.5, "no time passed", fontsize=_FONT, transform=ax.transAxes, ha="center")
     ax.yaxis.set_visible(False)
     ax.tick_params(axis="x", labelsize=_FONT)
     ax.axhline(0.5, color="black", linewidth=0.6)
@@ -329,10 +351,9 @@ def _wrapped(title: str, most: int) -> str:
     return "\n".join(lines[1:5])
 
 
-def _box(s: Segment, row: float, half: float) -> list[tuple[float, float]]:
-    return [
-        (s.start, row - half), (s.start, row + half), (s.end, row + half), (s.end, row - half)
-    ]  # fmt: skip
+def _between(start: float, end: float, row: float, half: float) -> list[tuple[float, float]]:
+    """A box."""
+    return [(start, row - half), (start, row + half), (end, row + half), (end, row - half)]
 
 
 def _bars(
@@ -361,39 +382,61 @@ def _paint(colour: str, state: State) -> tuple[str, str]:
     return to_hex((red, green, blue)), colour
 
 
-def _endings(ax: Axes, run: Run, lanes: Sequence[Lane], until: float, every: int) -> None:
-    """Say at the end of a lane how it ended, if not well; where lanes are thin, mostly by sign."""
-    odd = [
-        (row, lane)
-        for row, lane in enumerate(lanes, start=1)
-        if lane.ending in _ENDINGS and (run.over or lane.ending != "pending")
-    ]
-    told: list[int] = []
-    for row, lane in sorted(odd, key=lambda pair: pair[1].ending != "failed"):
-        text = _ENDINGS[lane.ending]
-        if lane.error is not None and lane.ending == "failed":
-            text = f"✖ {type(lane.error).__name__}"
-        size = _FONT - 1
-        if any(abs(row - other) < every for other in told):
-            text, size = text[0], 6
-        else:
-            told.append(row)
+def _odd(drawn: _Drawn) -> list[Lane]:
+    """Those that did not end well."""
+    over = drawn.run.over
+    return [x for x in drawn.lanes if x.ending in _ENDINGS and (over or x.ending != "pending")]
+
+
+def _ending(lane: Lane) -> str:
+    if lane.error is not None and lane.ending == "failed":
+        return f"✖ {type(lane.error).__name__}"
+    return _ENDINGS[lane.ending]
+
+
+def _endings(ax: Axes, drawn: _Drawn, until: float, every: int) -> None:
+    """Say at the end of a lane how it ended, if not well; the signs of `_signs` are enough."""
+    rows = {id(lane): row for lane, row in zip(drawn.lanes, drawn.rows, strict=True)}
+    terse = _signs(drawn, every)
+    for lane in _odd(drawn):
+        sign = id(lane) in terse
+        text = _ending(lane)
         near = lane.end > 0.75 * until  # the right edge: the text goes onto the bar, or before it
         short = lane.end - lane.start < 0.25 * until
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8}
         ax.text(
-            lane.start if near and short else lane.end,
-            row,
-            f" {text} ",
-            ha="right" if near else "left",
+            lane.start if near and short and not sign else lane.end,
+            rows[id(lane)],
+            text[0] if sign else f" {text} ",
+            ha="right" if near and not sign else "left",
             va="center_baseline",
-            fontsize=size,
+            fontsize=8 if sign else _FONT - 1,
             fontweight="bold",
             color="#a00000" if lane.ending == "failed" else "black",
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8},
+            bbox=None if sign else box,
         )
 
 
-def _legend(colours: Mapping[str, str], states: Sequence[State]) -> dict[str, Any]:
+def _signs(drawn: _Drawn, every: int) -> dict[int, str]:
+    """The lanes, by id, that must do with a sign, as they are thin, and what it stands for.
+
+    Only what failed is told in words, where there is room between those that failed.
+    """
+    terse: dict[int, str] = {}
+    odd, told = set(map(id, _odd(drawn))), -every
+    for lane, row in zip(drawn.lanes, drawn.rows, strict=True):
+        if every == 1 or id(lane) not in odd:
+            continue
+        if lane.ending == "failed" and row - told >= every:
+            told = row
+        else:
+            terse[id(lane)] = _ending(lane)
+    return terse
+
+
+def _legend(
+    colours: Mapping[str, str], states: Sequence[State], signs: Sequence[str]
+) -> dict[str, Any]:
     """What the legend says, in as many rows as it needs."""
     from matplotlib.patches import Patch
 
@@ -407,6 +450,7 @@ def _legend(colours: Mapping[str, str], states: Sequence[State]) -> dict[str, An
             *((_MEANING[state], *_paint("#555555", state), _HATCH[state]) for state in states),
         ]
     ]
+    handles += [Patch(alpha=0, label=sign) for sign in signs]
     letters = [len(str(handle.get_label())) + 6 for handle in handles]
     columns = len(handles)
     while columns > 1 and sum(map(max, _dealt(letters, columns))) > 105:

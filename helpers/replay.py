@@ -47,6 +47,8 @@ class Moment(NamedTuple):
     """Those that wait, in order of their start, and what for."""
     finished: list[Lane]
     """Those that have ended, in order of their end."""
+    into: Lane | None
+    """The awaited coroutine that its step goes into, at once, as into a plain call."""
 
 
 class Moments(Sequence[Moment]):
@@ -111,7 +113,15 @@ class Moments(Sequence[Moment]):
             [lane for _, lane in sorted(ready, key=_first)],
             waiting,
             [lane for _, lane in sorted(finished, key=_first)],
+            self._into(index, later),
         )
+
+    def _into(self, index: int, later: Sequence[Segment]) -> Lane | None:
+        following = self._steps[index % len(self) + 1 :][:1]
+        for order, row, _ in following:
+            if later and later[0].state == "waiting" and later[0].order == order + 1:
+                return self._lanes[row]
+        return None
 
     def codes(self) -> set[CodeType]:
         """The code of every call that takes a step."""
@@ -306,7 +316,9 @@ def _marked(moment: Moment, source: list[tuple[int, str]]) -> str:
     if first + _ROWS < len(rows):
         shown.append(_line("   ⋮"))
     key = "▶ goes on here" if begins != source[0][0] else "▶ begins here"
-    key += "" if ends is None else " &nbsp; ‖ stops here, until it is its turn again"
+    if ends is not None:
+        key += " &nbsp; ‖ "
+        key += "calls from here" if moment.into else "stops here, until it is its turn again"
     return (
         f"<div>source of <b><code>{name}</code></b></div>"
         f'<pre style="margin: 4px 0; line-height: {_ROW}px; font-size: 14px; color: #111; '
@@ -362,6 +374,8 @@ def _then(moment: Moment) -> str:
     if stops is None:
         pending = moment.lane.ending == "pending"
         return begin + ("goes no further" if pending else f"ends: {_ending(moment.lane)}")
+    if moment.into is not None:
+        return f"{begin}goes into {_code(moment.into)}, at once"
     if stops.state == "waiting":
         inside = "" if stops.code is step.code else f" in <code>{html.escape(stops.call)}</code>"
         return f"{begin}waits{inside} for {_what(stops)}"

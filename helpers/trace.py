@@ -17,7 +17,7 @@ import weakref
 from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from types import CodeType, CoroutineType, FrameType
+from types import CodeType, CoroutineType, FrameType, TracebackType
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from .chain import (
@@ -134,6 +134,7 @@ class Run:
     @property
     def result(self) -> Any:
         """What the root coroutine returned; of a failed run, its error is raised."""
+        __tracebackhide__ = True
         if self.error is not None:
             raise self.error
         return self._value
@@ -193,7 +194,7 @@ class Run:
             kind = type(self.error).__name__
             parts = [f"failed after {took} with {kind}" + (f": {text}" if text else "")]
         if n := len(self):
-            parts.append(f"{n:,} coroutine{'s' * (n != 1)}")
+            parts.append(f"{n:,} lane{'s' * (n != 1)}")
             parts.append(f"at most {self.max_in_flight:,} in flight")
         if self._pending and self.over:
             parts.append(f"{self._pending:,} left running")
@@ -204,6 +205,35 @@ class Run:
     def _since(self, time: float) -> float:
         since = time - self._zero
         return round(since, 9 if since < 1e6 else 6)  # what a float of that size can hold
+
+    @property
+    def steps(self) -> list[tuple[float, float]]:
+        """Start and end of each step that anybody took: when the loop was held, and not idle.
+
+        Examples
+        --------
+        >>> from helpers import load_data, simulate
+        >>> simulate(load_data, "dataset1.csv").steps
+        [(0.0, 0.0), (0.65, 0.65)]
+        """
+        steps: list[tuple[float, float]] = []
+        began: float | None = None  # of a step of the root, whose end is told in another entry
+        ended = 0.0
+        for at in range(0, self._length, _ENTRY):
+            track, start = self._log[at], self._log[at + 3]
+            told, state = self._log[at + 5], self._log[at + 6]
+            root = track is self._root or track.given is None
+            if start is not None:
+                if began is not None:
+                    steps.append((began, ended))
+                began, ended = (start, start) if root else (None, 0.0)
+                if not root:
+                    steps.append((start, track.end if told is None else told))
+            elif root and began is not None and told is not None and state != "ready":
+                ended = told
+        if began is not None:
+            steps.append((began, max(ended, self._root.end or 0.0)))
+        return sorted((self._since(start), self._since(end)) for start, end in steps)
 
     @cached_property
     def _events(self) -> dict[_Track, list[_Event]]:
@@ -372,7 +402,7 @@ class Camera:
                 mine = asyncio.current_task()
                 if isinstance(raised, asyncio.CancelledError) and mine and mine.cancelling():
                     raise
-                error = raised
+                error = _without_us(raised)
             finally:
                 self.on = False
         return self.run(value, error)
@@ -527,7 +557,9 @@ class Camera:
             track.error = error
 
     def _end(self, track: _Track, now: float, ending: Ending) -> None:
-        track.end, track.ending, track.frame, track.inner = now, ending, None, ()
+        track.end, track.ending, track.inner = now, ending, ()
+        if track.frame is not None:
+            _let_go(track)
         if track is not self.root:
             self.alive -= 1
 
@@ -626,6 +658,41 @@ class Camera:
                 failed: Ending = "cancelled" if self._cancelled else "failed"
                 self._end(track, self._point, "done" if how == "returned" else failed)
                 self._asleep.remove(track)
+
+
+_LET_GO = compile("track.frame = None", "", "exec")
+
+
+def _let_go(track: _Track) -> None:
+    """Drop the frame of a call that has ended, and with it what it holds.
+
+    A coroutine that was never awaited dies here, and Python's warning names the place: so it is
+    that of the call, each time, and not this one, once.
+    """
+    assert track.frame is not None
+    place = track.frame.f_code.co_filename, track.frame.f_lineno
+    exec(_LET_GO.replace(co_filename=place[0], co_firstlineno=place[1]), {"track": track})
+
+
+def _without_us(error: BaseException) -> BaseException:
+    """The error, with no step of the camera in its traceback."""
+    kept = [
+        (at.tb_frame, at.tb_lasti, at.tb_lineno)
+        for at in _chain(error.__traceback__)
+        if at.tb_frame.f_code.co_filename != __file__
+    ]
+    before = None
+    for frame, lasti, line in reversed(kept):
+        before = TracebackType(before, frame, lasti, line)
+    for other in getattr(error, "exceptions", ()):
+        _without_us(other)
+    return error.with_traceback(before)
+
+
+def _chain(traceback: TracebackType | None) -> Iterator[TracebackType]:
+    while traceback is not None:
+        yield traceback
+        traceback = traceback.tb_next
 
 
 def _lasti(call: Any) -> int:

@@ -11,6 +11,8 @@ import socket
 import sys
 import threading
 import time
+import traceback
+import warnings
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any
 
@@ -269,7 +271,7 @@ def test_deadlock_names_who_waits_for_what() -> None:
     assert len(lines) == 5
     assert repr(run) == (
         "failed after 1.00 s with Deadlock: nothing can ever go on: every coroutine waits, "
-        "and no timer is set · 3 coroutines · at most 3 in flight · 3 left running"
+        "and no timer is set · 3 lanes · at most 3 in flight · 3 left running"
     )
     with pytest.raises(Deadlock) as caught:
         _ = run.result
@@ -449,9 +451,76 @@ def test_wrong_calls(call: Callable[[], Any], mend: str) -> None:
 
 
 def test_wrong_arguments() -> None:
-    """Arguments that the program does not take are Python's own TypeError."""
-    with pytest.raises(TypeError, match="missing 1 required positional argument: 'n'"):
+    """Arguments that the program does not take are told at once, without any depths."""
+    said = r"simulate\(main, ...\) does not fit main\(.*: missing a required argument: 'n'"
+    with pytest.raises(TypeError, match=said):
         simulate(main)
+
+
+def test_timers_of_one_moment_come_in_the_order_in_which_they_were_set() -> None:
+    """Where asyncio leaves it open, and mixes them up, the first that was set comes first."""
+    order = []
+
+    async def nap(name: int) -> None:
+        for _ in range(3):
+            await asyncio.sleep(0.5)
+            order.append(name)
+
+    async def many() -> None:
+        await asyncio.gather(*map(nap, range(50)))
+
+    simulate(many)
+    assert order == 3 * list(range(50))
+
+
+def test_a_program_that_polls_is_told_that_no_time_can_pass() -> None:
+    """Not that it has no way out: on a real clock it may well end."""
+
+    async def poll() -> None:
+        await asyncio.sleep(2)
+        while True:
+            await asyncio.sleep(0)
+
+    error = simulate(poll, max_turns=5_000).error
+    assert isinstance(error, Runaway)
+    assert "no time can pass after 2.00 s: somebody is always ready" in str(error)
+
+
+def test_the_traceback_of_an_error_is_the_program_s_own() -> None:
+    """Neither camera nor clock stand in it, not even within a group."""
+
+    async def boom() -> None:
+        await asyncio.sleep(1)
+        raise ValueError("boom")
+
+    async def group() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(boom())
+
+    error = simulate(group).error
+    assert isinstance(error, ExceptionGroup)
+    for each, calls in (error, ["group", "__aexit__"]), (error.exceptions[0], ["boom"]):
+        frames = traceback.extract_tb(each.__traceback__)
+        assert [frame.name for frame in frames] == calls
+
+
+def test_a_forgotten_await_is_warned_of_each_time_in_the_program_s_own_line() -> None:
+    """Python's warning, which it gives once a line, names the function that forgot, each time."""
+
+    async def say() -> None: ...
+
+    async def forgets() -> None:
+        said = say()
+        await asyncio.sleep(1)
+        assert said
+
+    for _ in range(2):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("default")
+            simulate(forgets)
+        assert [(w.filename, str(w.message)) for w in caught] == [
+            (__file__, f"coroutine '{say.__qualname__}' was never awaited")
+        ]
 
 
 # --- Prints --------------------------------------------------------------------------------
@@ -619,7 +688,7 @@ def test_record() -> None:
     assert run.seconds >= 0.01
     assert run.starts == ["one(0, 0.01)", "one(1, 0.01)", "one(2, 0.01)"]
     assert [lane.ending for lane in run.lanes] == ["done"] * 3
-    assert repr(run).endswith(" s (real) · 3 coroutines · at most 3 in flight")
+    assert repr(run).endswith(" s (real) · 3 lanes · at most 3 in flight")
     for lane in run.lanes:
         (nap,) = [s for s in lane.segments if s.state == "waiting"]
         assert nap.what == "sleep"

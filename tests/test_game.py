@@ -100,7 +100,7 @@ def test_a_wrong_pick_says_why_and_moves_nothing() -> None:
     """It counts as a miss for that step, once, and the right one may still be picked."""
     game = _Game(simulate(shift))
     mine = lanes(game)
-    assert game.pick(mine["c"]) == "✘ No: 2 became ready before c."
+    assert game.pick(mine["c"]) == "✘ No: 2 others have stood in line longer than c."
     assert "waits for gather" in game.pick(mine["shift()"])
     assert game.at == 1  # only what left no choice
     assert game.pick(mine["a"]) == "✔ Yes, a."
@@ -168,7 +168,10 @@ def test_one_plays_with_buttons() -> None:
     assert "Nothing has been picked yet" in read(board.answer)
     assert "Who goes next?" in read(board.answer)
     assert board.picture.layout.display == "none"
-    assert press(board, "b") == " ✘ No: 1 became ready before b. It is 0.00 s. Who goes next? "
+    assert (
+        press(board, "b")
+        == " ✘ No: 1 other has stood in line longer than b. It is 0.00 s. Who goes next? "
+    )
     for name in "abcacc":
         assert f"✔ Yes, {name}." in press(board, name)
     assert [button.disabled for button in board.buttons] == [False, False, False, True]

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -180,7 +181,7 @@ def test_lanes_and_axis_are_named() -> None:
     axes = timeline(run).axes[0]
     assert labels(axes) == ["event loop", *(f"one('dataset{n}.csv')" for n in (1, 2, 3))]
     assert axes.get_xlabel() == "seconds"
-    assert axes.get_title(loc="left") == repr(run) == "1.76 s · 3 coroutines · at most 3 in flight"
+    assert axes.get_title(loc="left") == repr(run) == "1.76 s · 3 lanes · at most 3 in flight"
     assert axes.get_xlim() == (0, pytest.approx(run.seconds, rel=0.02))
     positions = [text.get_window_extent().y0 for text in names(axes)]
     assert positions == sorted(positions, reverse=True)
@@ -288,16 +289,34 @@ def test_titles_and_end_of_the_axis_can_be_given() -> None:
 
 @pytest.mark.parametrize("files", [_MOST_LANES, _MOST_LANES + 1, 2_000])
 def test_too_many_lanes_are_sampled_and_it_says_so(files: int) -> None:
-    """Up to a limit all lanes are drawn; beyond it the first and the last, as the title says."""
+    """Up to a limit all lanes are drawn; beyond it the first and the last, and the loop's steps."""
     run = simulate(together, files)
     figure = timeline(run)
     rows = {box[0] for box in boxes(figure.axes[0]) if box[0] > 0.5}
-    half = _SAMPLE // 2
-    said = f"of {files:,} lanes the first {half} and the last {half} are drawn"
-    assert (said in titles(figure)[0]) == (files > _MOST_LANES)
+    said = f"⋮ {files - _SAMPLE:,} more"
+    assert (said in [text.get_text() for text in figure.axes[0].texts]) == (files > _MOST_LANES)
     assert len(rows) == (_SAMPLE if files > _MOST_LANES else files)
     ends = {row: end for row, _, end in sorted(boxes(figure.axes[0]))}
-    assert (ends[1], ends[len(rows)]) == (run.lanes[0].end, run.lanes[-1].end)
+    assert (ends[1], ends[max(rows)]) == (run.lanes[0].end, run.lanes[-1].end)
+    (marks,) = (c for c in figure.axes[0].collections if isinstance(c, LineCollection))
+    steps = {segment[0][0] for segment in marks.get_segments()}
+    assert steps == {s.start for lane in (run.root, *run.lanes) for s in lane.segments[1::2]}
+
+
+def test_who_holds_the_loop_is_seen_also_of_lanes_that_are_left_out() -> None:
+    """A lane that is not drawn and holds the loop is a grey bar in the event loop's lane."""
+
+    async def one(i: int) -> None:
+        await asyncio.sleep(i)
+        if i == 50:
+            busy(3)
+
+    async def main() -> None:
+        await asyncio.gather(*(one(i) for i in range(100)))
+
+    axes = timeline(simulate(main)).axes[0]
+    held = [(start, end) for row, start, end in boxes(axes, "") if row < 0.5 and end > start]
+    assert held == [(50, 53)]
 
 
 def test_a_picture_has_no_more_than_a_screen_of_height() -> None:
@@ -321,18 +340,28 @@ def test_failed_cancelled_and_left_running_are_marked() -> None:
     assert signs(timeline(simulate(failing, 4)).axes[0]) == [
         (0, "✖ ValueError"),
         (3, "✖ ValueError"),
-        (4, "… still running"),
+        (4, "… not finished"),
     ]
 
 
 def test_thin_lanes_are_marked_by_sign_failed_ones_by_name() -> None:
-    """Where there is no room for words on each lane, the failed one still has its own."""
-    marks = dict(signs(timeline(simulate(cancelling, 50)).axes[0]))
+    """Where there is no room for words on each lane, the legend says what a sign stands for."""
+    figure = timeline(simulate(cancelling, 50))
+    marks = dict(signs(figure.axes[0]))
     assert set(marks) == set(range(51))
     assert marks[0] == "✖ ExceptionGroup"
-    assert marks[1] in {"✖ ValueError", "✖"}
-    assert {text[0] for text in marks.values()} <= SIGNS
-    assert "■ cancelled" in marks.values() and "■" in marks.values()
+    assert [marks[row] for row in range(1, 51)] == ["✖"] + ["■"] * 49
+    (legend,) = figure.legends
+    assert {"✖ ValueError", "■ cancelled"} <= {text.get_text() for text in legend.get_texts()}
+
+
+def test_where_no_time_passed_it_says_so() -> None:
+    """A frame without a bar is no mistake: nobody waited."""
+
+    async def nothing() -> None: ...
+
+    texts = [text.get_text() for text in timeline(simulate(nothing)).axes[0].texts]
+    assert "no time passed" in texts
 
 
 def test_a_run_under_way_does_not_call_its_lanes_left_behind() -> None:

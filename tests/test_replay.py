@@ -242,6 +242,18 @@ def test_marks_the_line_of_a_call_that_awaits_another():
     assert "then waits in infer for sleep, until 1.440 s" in squeezed(shown.lanes)
 
 
+def test_going_into_an_awaited_coroutine_is_told_from_waiting():
+    """The loop hears nothing of it, so it is not said that the caller stops until its turn."""
+    shown = replay(simulate(one, "dataset1.csv"))
+    calls = [m.into.name for m in shown.moments if m.into]
+    assert calls == ["load_data('dataset1.csv')", "infer('model', 'dataset1 images')"]
+    assert "then goes into load_data('dataset1.csv') , at once" in squeezed(shown.lanes)
+    assert "‖ calls from here" in squeezed(shown.source)
+    shown.step.value = 2
+    assert "then waits for sleep, until 0.650 s" in squeezed(shown.lanes)
+    assert shown.moments[-1].into is None
+
+
 def test_marks_the_line_of_a_root_that_awaits_in_turn():
     """So it is with the calls that the root awaits directly, which are lanes of their own."""
     shown = replay(simulate(in_turn))

@@ -906,17 +906,17 @@ async def cancels_itself() -> None:
     [
         (asyncio.sleep, (0,), "0.00 s"),
         (one, ("a", 1.236), "1.24 s"),
-        (crowd, (1,), "1.00 s · 1 coroutine · at most 1 in flight"),
-        (crowd, (1200,), "1.00 s · 1,200 coroutines · at most 1,200 in flight"),
+        (crowd, (1,), "1.00 s · 1 lane · at most 1 in flight"),
+        (crowd, (1200,), "1.00 s · 1,200 lanes · at most 1,200 in flight"),
         (hold, ("a",), "2.00 s · loop held 2.00 s"),
-        (leaves, (), "1.00 s · 2 coroutines · at most 2 in flight · 2 left running"),
+        (leaves, (), "1.00 s · 2 lanes · at most 2 in flight · 2 left running"),
         (boom, ("why",), "failed after 1.00 s with ValueError: why"),
         (raises, (ValueError(),), "failed after 0.00 s with ValueError"),
         (raises, (OSError("first\nsecond"),), "failed after 0.00 s with OSError: first"),
         (
             cancels_itself,
             (),
-            "cancelled after 0.00 s · 1 coroutine · at most 1 in flight",
+            "cancelled after 0.00 s · 1 lane · at most 1 in flight",
         ),
     ],
 )
@@ -938,9 +938,9 @@ def test_text_of_real_time_and_of_a_run_under_way() -> None:
 
     early, late, last = fast(watch, False)
     assert [repr(run) for run in (early, late, last)] == [
-        "0.50 s so far · 2 coroutines · at most 2 in flight",
-        "1.00 s · 2 coroutines · at most 2 in flight",
-        "1.00 s · 2 coroutines · at most 2 in flight",
+        "0.50 s so far · 2 lanes · at most 2 in flight",
+        "1.00 s · 2 lanes · at most 2 in flight",
+        "1.00 s · 2 lanes · at most 2 in flight",
     ]
     assert [early.over, late.over] == [False, True]
     assert told(early.lanes[0]) == "one(0, 1.0) 0-0.5 pending: one waiting for sleep 0-0.5"
@@ -1424,7 +1424,7 @@ def test_tasks_left_behind_go_on() -> None:
 
     run, results, text = fast(around)
     assert results == [0, 1]
-    assert text == "1.00 s (real) · 2 coroutines · at most 2 in flight · 2 left running"
+    assert text == "1.00 s (real) · 2 lanes · at most 2 in flight · 2 left running"
     assert run.pending == ["one(0, 5.0)", "one(1, 5.0)"]
     assert told(run.lanes[0]) == "one(0, 5.0) 0-1 pending: one waiting for sleep 0-1"
 
