@@ -2,6 +2,7 @@
 
 import ast
 import json
+import time
 from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
@@ -49,6 +50,25 @@ EVALUATE = """async (expression) => {
     return it.status === 'ok' ? it.data['text/plain'] : `${it.ename}: ${it.evalue}`;
 }"""
 
+# All widgets of a class, in the order in which they were made.
+WIDGETS = (
+    "[w for w in __import__('ipywidgets').widgets.widget._instances.values() "
+    "if type(w).__name__ == '{}']"
+)
+
+# The kind, the ends and the choices of each control of an explorer.
+CONTROLS = (
+    "{name: {'kind': type(c).__name__} | {key: getattr(c, key) for key in "
+    "('min', 'max', 'step', 'options') if hasattr(c, key)} for name, c in it.controls.items()}"
+)
+
+# The line and the SHA-256 of the picture that `simulate` gives for these values.
+SIMULATED = (
+    "(lambda run, plot, sha: (repr(run), sha(plot.png(plot.timeline(run))).hexdigest()))("
+    "__import__('helpers').simulate(it.function, **{}), "
+    "__import__('helpers.plot', fromlist=['plot']), __import__('hashlib').sha256)"
+)
+
 
 class Notebook:
     """The notebook that a page of JupyterLab shows."""
@@ -89,37 +109,54 @@ class Notebook:
         """The value of a Python expression in the kernel, for values that are plain."""
         return ast.literal_eval(self.settled(EVALUATE, expression))
 
-    def explorer(self) -> "Explorer":
-        """The first explorer of the notebook."""
-        box = self.page.locator(".widget-vbox", has=self.page.locator(".explore-picture")).first
-        expect(box).to_be_visible(timeout=PATIENCE)
-        return Explorer(self.page, box)
+    def wait_for(self, expression: str) -> None:
+        """Wait until an expression in the kernel is true."""
+        give_up = time.monotonic() + PATIENCE / 1000
+        while not self.evaluate(expression):
+            assert time.monotonic() < give_up, f"It never was: {expression}"
+            self.page.wait_for_timeout(50)
+
+    def shown(self, kind: str) -> list[str]:
+        """An expression for each widget of this class in the kernel, in the order of the page."""
+        count = self.evaluate(f"len({WIDGETS.format(kind)})")
+        return [f"{WIDGETS.format(kind)}[{at}]" for at in range(count)]
+
+    def explorers(self) -> list["Explorer"]:
+        """What `helpers.explore` shows, in each cell that shows it."""
+        boxes = self.page.locator(".widget-vbox", has=self.page.locator("> .explore-picture"))
+        names = self.shown("Explorer")
+        expect(boxes).to_have_count(len(names), timeout=PATIENCE)
+        return [Explorer(self, boxes.nth(at), name) for at, name in enumerate(names)]
+
+    def replays(self) -> list["Replay"]:
+        """What `helpers.replay` shows, in each cell that shows it."""
+        boxes = self.page.locator(".widget-vbox", has=self.page.locator("> * > .replay-play"))
+        names = self.shown("Replay")
+        expect(boxes).to_have_count(len(names), timeout=PATIENCE)
+        return [Replay(self, boxes.nth(at), name) for at, name in enumerate(names)]
 
 
-class Explorer:
-    """What `helpers.explore` shows."""
+class Widget:
+    """A widget of ours: its box on the page, and the object in the kernel."""
 
-    def __init__(self, page: Page, box: Locator) -> None:
-        self.page = page
+    def __init__(self, notebook: Notebook, box: Locator, name: str) -> None:
+        self.notebook = notebook
+        self.page = notebook.page
         self.box = box
-        self.picture = box.locator(".explore-picture")
-        self.line = box.locator(".explore-line .widget-html-content")
-        self.pin = box.locator(".explore-thumb-tack")
-        self.play = box.locator(".explore-play")
-        self.stop = box.locator(".explore-stop")
+        self.name = name
+
+    def evaluate(self, expression: str) -> Any:
+        """Evaluate in the kernel, where `it` is the widget."""
+        return self.notebook.evaluate(f"(lambda it: {expression})({self.name})")
 
     def handle(self, name: str) -> Locator:
-        return self.box.locator(f".explore-{name} .noUi-handle")
-
-    def value(self, name: str) -> int:
-        """What the slider shows."""
-        return int(self.box.locator(f".explore-{name} .widget-readout").inner_text())
+        return self.box.locator(f".{name} .noUi-handle")
 
     def drag(self, name: str, share: float) -> None:
         """Drag the slider with the mouse, to a share of its way."""
         handle = self.handle(name)
         handle.scroll_into_view_if_needed()
-        rail = self.box.locator(f".explore-{name} .noUi-base").bounding_box()
+        rail = self.box.locator(f".{name} .noUi-base").bounding_box()
         here = handle.bounding_box()
         assert rail and here
         mouse = self.page.mouse
@@ -134,22 +171,77 @@ class Explorer:
         for _ in range(times):
             self.page.keyboard.press(key)
 
-    def set(self, name: str, value: int) -> None:
+    def set(self, name: str, value: float) -> None:
         """Type a number beside the slider."""
-        readout = self.box.locator(f".explore-{name} .widget-readout")
-        readout.click()
+        self.box.locator(f".{name} .widget-readout").click()
         self.page.keyboard.press("ControlOrMeta+a")
         self.page.keyboard.type(str(value))
         self.page.keyboard.press("Enter")
-        expect(readout).to_have_text(str(value), timeout=PATIENCE)
+
+
+class Explorer(Widget):
+    """What `helpers.explore` shows."""
+
+    def __init__(self, notebook: Notebook, box: Locator, name: str) -> None:
+        super().__init__(notebook, box, name)
+        self.picture = box.locator(".explore-picture")
+        self.line = box.locator(".explore-line .widget-html-content")
+        self.pin = box.locator(".explore-thumb-tack")
+        self.play = box.locator(".explore-play")
+        self.stop = box.locator(".explore-stop")
+
+    def controls(self) -> dict[str, dict[str, Any]]:
+        """What there is to know of each control, by name."""
+        return self.evaluate(CONTROLS)
+
+    def value(self, name: str) -> Any:
+        """What the control shows."""
+        control = self.box.locator(f".explore-{name}")
+        if (readout := control.locator(".widget-readout")).count():
+            return ast.literal_eval(readout.inner_text())
+        if (choice := control.locator("select")).count():
+            return choice.input_value()
+        return control.locator("input").is_checked()
+
+    def values(self) -> dict[str, Any]:
+        """What all controls show."""
+        return {name: self.value(name) for name in self.controls()}
+
+    def drag(self, name: str, share: float) -> None:
+        super().drag(f"explore-{name}", share)
+
+    def press(self, name: str, key: str, times: int = 1) -> None:
+        super().press(f"explore-{name}", key, times)
+
+    def set(self, name: str, value: float) -> None:
+        super().set(f"explore-{name}", value)
 
     def choose(self, name: str, value: str) -> None:
         """Choose from a dropdown."""
         self.box.locator(f".explore-{name} select").select_option(value)
 
+    def agrees(self) -> None:
+        """Wait until line and picture are those of `simulate` for what the controls show."""
+        line, picture = self.evaluate(SIMULATED.format(self.values()))
+        self.wait_for_line(line)
+        self.wait_for_picture(picture)
+
     def seen(self) -> tuple[str, int]:
         """The picture: its address, which changes with it, and its height in dots."""
         return tuple(self.picture.evaluate("img => [img.src, img.naturalHeight]"))
+
+    def wait_for_picture(self, digest: str) -> None:
+        """Wait for the picture of which this is the SHA-256."""
+        self.page.wait_for_function(
+            """async ([img, wanted]) => {
+                if (!img.complete || !img.naturalWidth) return false;
+                const bytes = await (await fetch(img.src)).arrayBuffer();
+                const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+                return [...digest].map(b => b.toString(16).padStart(2, '0')).join('') === wanted;
+            }""",
+            arg=[self.picture.element_handle(), digest],
+            timeout=PATIENCE,
+        )
 
     def wait_for_another_picture(self, than: tuple[str, int]) -> tuple[str, int]:
         """Wait for a picture that is loaded and not the one seen before."""
@@ -163,6 +255,46 @@ class Explorer:
     def wait_for_line(self, text: Any) -> None:
         """Wait until the line of text is this, or matches it."""
         expect(self.line).to_have_text(text, timeout=PATIENCE)
+
+
+class Replay(Widget):
+    """What `helpers.replay` shows."""
+
+    def __init__(self, notebook: Notebook, box: Locator, name: str) -> None:
+        super().__init__(notebook, box, name)
+        self.play = box.locator(".replay-play button").first
+        self.back = box.locator(".replay-step-backward")
+        self.forward = box.locator(".replay-step-forward")
+        self.last = self.evaluate("it.step.max")
+
+    def at(self) -> int:
+        """The number of the step that the slider shows."""
+        return int(self.box.locator(".replay-step .widget-readout").inner_text().replace(",", ""))
+
+    def shows(self, step: int) -> None:
+        """Wait until this step is shown: its time, who runs, and the cursor."""
+        expect(self.box.locator(".replay-step .widget-readout")).to_have_text(f"{step}")
+        time, runs, left = self.evaluate(
+            f"(f'{{it.moments[{step - 1}].time:.3f}} s', it.moments[{step - 1}].lane.name, "
+            f"it._left + it._width * it.moments[{step - 1}].time / it._seconds)"
+        )
+        rows = self.box.locator(".replay-lanes tr")
+        expect(rows.nth(0)).to_contain_text(time, timeout=PATIENCE)
+        expect(rows.nth(1)).to_contain_text(runs, timeout=PATIENCE)
+        self.page.wait_for_function(
+            """([picture, cursor, left]) => {
+                const all = picture.getBoundingClientRect();
+                const line = cursor.querySelector('div[style*=border-left]');
+                const here = line.getBoundingClientRect();
+                return Math.abs(all.x + all.width * left - (here.x + here.width / 2)) < 3;
+            }""",
+            arg=[
+                self.box.locator(".replay-picture").element_handle(),
+                self.box.locator(".replay-cursor").element_handle(),
+                left,
+            ],
+            timeout=PATIENCE,
+        )
 
 
 def notebook(*cells: str) -> str:

@@ -34,7 +34,7 @@ def test_a_newcomer_runs_it_moves_sliders_pins_and_runs_for_real(
     counts = notebook.counts()
     assert counts == list(range(1, len(counts) + 1))
 
-    explorer = notebook.explorer()
+    explorer = notebook.explorers()[0]
     shows(notebook, explorer, SLOW)
     first = explorer.seen()
     before = explorer.value("files")
@@ -68,9 +68,7 @@ def test_a_newcomer_runs_it_moves_sliders_pins_and_runs_for_real(
     assert again[1] < pinned[1]
 
     explorer.play.click()
-    explorer.wait_for_line(
-        re.compile(r"^\d+\.\d\d s \(real\) · 3 coroutines · at most 3 in flight")
-    )
+    explorer.wait_for_line(re.compile(r"^\d+\.\d\d s \(real\) · 3 lanes · at most 3 in flight"))
     expect(explorer.stop).to_be_disabled(timeout=PATIENCE)
 
     explorer.choose("strategy", SLOW)
@@ -143,7 +141,7 @@ def test_a_picture_follows_the_slider_sooner_than_with_interact(
     Path(lab.folder, "speed.ipynb").write_text(notebook(STORY, OURS, THEIRS))
     opened = open_notebook("speed.ipynb")
     opened.run_all()
-    explorer = opened.explorer()
+    (explorer,) = opened.explorers()
     page = opened.page
     cell = ".widget-interact "
     ours = (".explore-files", ".explore-picture")

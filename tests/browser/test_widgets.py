@@ -1,0 +1,167 @@
+"""Every widget of every notebook, moved in each way there is, against what `simulate` says."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from driver import PATIENCE, Explorer, Notebook, Replay
+from playwright.sync_api import expect
+
+NOTEBOOKS = sorted(path.name for path in Path("notebooks").resolve().glob("*.ipynb"))
+Open = Callable[[str], Notebook]
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_every_control_shows_what_simulate_says(open_notebook: Open, name: str) -> None:
+    """By mouse, keyboard and typed value, at both ends and in the middle."""
+    notebook = open_notebook(name)
+    notebook.run_all()
+    assert notebook.faults() == []
+    counts = notebook.counts()
+    assert counts == list(range(1, len(counts) + 1))
+    for explorer in notebook.explorers():
+        check = runs_for_real if explorer.evaluate("it.real") else Explorer.agrees
+        check(explorer)
+        for control, what in explorer.controls().items():
+            move(explorer, control, what, check)
+        if check is Explorer.agrees:
+            pin_and_compare(explorer)
+            run_for_real_and_stop(explorer)
+    for replay in notebook.replays():
+        step_and_scrub_and_play(replay)
+    for game in notebook.shown("_Board"):
+        play(notebook, game)
+    assert notebook.evaluate("2 + 2") == 4  # the kernel is free for the next cell
+    assert notebook.faults() == []
+
+
+def move(explorer: Explorer, name: str, what: dict[str, Any], check: Callable[..., None]) -> None:
+    """Move a control in each way there is."""
+    match what["kind"]:
+        case "IntSlider" | "FloatSlider":
+            low, high = what["min"], what["max"]
+            middle = low + what["step"] * round((high - low) / what["step"] / 2)
+            for way, value in [
+                (lambda: explorer.press(name, "End"), high),
+                (lambda: explorer.press(name, "Home"), low),
+                (lambda: explorer.press(name, "ArrowRight"), low + what["step"]),
+                (lambda: explorer.set(name, round(middle, 9)), middle),
+                (lambda: explorer.drag(name, 1.1), high),
+                (lambda: explorer.drag(name, 0.5), None),
+                (lambda: explorer.drag(name, -0.1), low),
+                (lambda: explorer.set(name, high + 1), high),
+                (lambda: explorer.set(name, round(middle, 9)), middle),
+            ]:
+                way()
+                if value is None:
+                    assert low < explorer.value(name) < high
+                else:
+                    assert explorer.value(name) == pytest.approx(value)
+                check(explorer)
+        case "Dropdown":
+            for option in reversed(what["options"]):
+                explorer.choose(name, option)
+                check(explorer)
+            # Its list opens by Space, outside of the page; while it is closed, JupyterLab takes
+            # the arrows for itself (ipywidgets#3912).
+        case "Checkbox":
+            box = explorer.box.locator(f".explore-{name} input")
+            before = box.is_checked()
+            box.click()
+            assert explorer.value(name) is not before
+            check(explorer)
+            explorer.page.keyboard.press("Space")
+            assert explorer.value(name) is before
+            check(explorer)
+        case kind:
+            pytest.fail(f"Nobody has yet said how to move a {kind}.")
+
+
+def runs_for_real(explorer: Explorer) -> None:
+    """Wait for the run in real time with these values: there is no other to compare it with."""
+    values = explorer.values()
+    explorer.notebook.wait_for(f"(lambda it: it._shown == {values!r})({explorer.name})")
+    explorer.wait_for_line(explorer.evaluate("repr(it.run)"))
+    digest = "__import__('hashlib').sha256(it.picture.value).hexdigest()"
+    explorer.wait_for_picture(explorer.evaluate(digest))
+    assert explorer.evaluate("it.run.error") is None
+
+
+def pin_and_compare(explorer: Explorer) -> None:
+    """A stands above B until it is unpinned."""
+    explorer.agrees()
+    alone = explorer.seen()
+    explorer.pin.click()
+    pinned = explorer.wait_for_another_picture(alone)
+    expect(explorer.pin).to_have_text("Unpin A")
+    assert pinned[1] > 1.3 * alone[1]
+    name = next(iter(explorer.controls()))
+    explorer.press(name, "ArrowRight")
+    explorer.wait_for_another_picture(pinned)
+    explorer.pin.click()
+    expect(explorer.pin).to_have_text("Pin as A")
+    explorer.agrees()
+
+
+def run_for_real_and_stop(explorer: Explorer) -> None:
+    """It goes to its end or to *Stop*, and the next move is one on the fast-forward clock."""
+    for name, what in explorer.controls().items():
+        if what["kind"] == "IntSlider":
+            explorer.set(name, max(2, what["min"]))
+    explorer.agrees()
+    real = re.compile(r"(?<! after) \d+\.\d\d s \(real\)|^\d+\.\d\d s \(real\)")
+    explorer.play.click()
+    explorer.wait_for_line(real)
+    explorer.stop.click()
+    explorer.wait_for_line(re.compile(r"^cancelled after \d+\.\d\d s \(real\)"))
+    expect(explorer.stop).to_be_disabled(timeout=PATIENCE)
+    explorer.play.click()
+    explorer.wait_for_line(real)
+    expect(explorer.stop).to_be_disabled(timeout=PATIENCE)
+    explorer.press(next(iter(explorer.controls())), "ArrowRight")
+    explorer.agrees()
+
+
+def step_and_scrub_and_play(replay: Replay) -> None:
+    """By button, slider, keyboard and typed number; and it plays by itself."""
+    replay.shows(1)
+    replay.forward.click()
+    replay.shows(2)
+    replay.back.click()
+    replay.shows(1)
+    replay.back.click()
+    replay.shows(1)  # there is none before
+    replay.press("replay-step", "End")
+    replay.shows(replay.last)
+    replay.forward.click()
+    replay.shows(replay.last)
+    replay.set("replay-step", replay.last // 2)
+    replay.shows(replay.last // 2)
+    replay.drag("replay-step", -0.1)
+    replay.shows(1)
+    replay.play.click()
+    replay.page.wait_for_function(
+        "readout => Number(readout.innerText) >= 3",
+        arg=replay.box.locator(".replay-step .widget-readout").element_handle(),
+    )
+    replay.play.click()  # pause
+    replay.shows(replay.at())
+
+
+def play(notebook: Notebook, game: str) -> None:
+    """A wrong pick is told why; the right ones come to the end."""
+    box = notebook.page.locator(".game")
+    right = f"{game}.game.lanes.index({game}.game.moments[{game}.game.at].lane)"
+    wrong = f"next(i for i, b in enumerate({game}.buttons) if i != {right} and not b.disabled)"
+    box.locator("button").nth(notebook.evaluate(wrong)).click()
+    expect(box).to_contain_text("✘ No: ")
+    picks = 0
+    while not notebook.evaluate(f"{game}.game.over"):
+        asked = notebook.evaluate(f"{game}.game.asked")
+        box.locator("button").nth(notebook.evaluate(right)).click()
+        notebook.wait_for(f"{game}.game.asked == {asked + 1}")
+        picks += 1
+    expect(box).to_contain_text(f"The end: {picks - 1} of {picks} right at the first pick.")
+    expect(box.locator("img")).to_be_visible()
