@@ -57,10 +57,14 @@ def _show_runs_as_pictures() -> None:
         formatter.for_type_by_name("matplotlib.figure", "Figure", _picture)
 
 
-def _picture(shown: Any) -> bytes:
+def _picture(shown: Any) -> tuple[bytes, dict[str, str]]:
+    """A picture, and its alternative in words."""
     from .plot import png, timeline
 
-    return png(timeline(shown) if isinstance(shown, Run) else shown)
+    if isinstance(shown, Run):
+        return png(timeline(shown)), {"alt": f"Timeline: {shown!r}"}
+    titles = [axes.get_title(loc="left") or axes.get_ylabel() for axes in shown.axes]
+    return png(shown), {"alt": "; ".join(filter(None, titles))}
 
 
 if "IPython" in sys.modules:

@@ -207,6 +207,7 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
             if turn >= self._oldest and (growing is None or growing.on):
                 self.run, self._shown = run, values
                 self.picture.value = picture
+                self.picture.tooltip = f"Timeline: {run!r}"  # for those who cannot see it
                 self.line.value = _as_html(repr(run), run.error)
                 self.printed.value = _printed(run.output)
 

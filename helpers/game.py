@@ -86,7 +86,7 @@ class _Board(widgets.VBox):  # type: ignore[misc]
     def __init__(self, run: Run) -> None:
         self.run, self.game = run, _Game(run)
         self.answer, self.steps = widgets.HTML(), widgets.HTML(layout={"width": "40%"})
-        self.picture = widgets.Image(value=png(timeline(run)))
+        self.picture = widgets.Image(value=png(timeline(run)), tooltip=f"Timeline: {run!r}")
         self.picture.layout = {"max_width": "100%", "align_self": "flex-start"}
         self.states = [widgets.HTML() for _ in self.game.lanes]
         self.buttons = [widgets.Button(description=lane.name) for lane in self.game.lanes]

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .clock import Deadlock
 from .trace import Lane, Run, Segment, State
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ _MEANING: dict[State, str] = {
 _ENDINGS = {
     "failed": "✖ failed",
     "cancelled": "■ cancelled",
-    "pending": "… not finished",
+    "pending": "… still running",
     "lost": "? lost: nobody held it",
 }
 _lock = threading.RLock()  # matplotlib shares its fonts between figures
@@ -388,7 +389,9 @@ def _odd(drawn: _Drawn) -> list[Lane]:
     return [x for x in drawn.lanes if x.ending in _ENDINGS and (over or x.ending != "pending")]
 
 
-def _ending(lane: Lane) -> str:
+def _ending(lane: Lane, run: Run) -> str:
+    if lane.ending == "pending" and isinstance(run.error, Deadlock):
+        return "… stuck"
     if lane.error is not None and lane.ending == "failed":
         return f"✖ {type(lane.error).__name__}"
     return _ENDINGS[lane.ending]
@@ -400,7 +403,7 @@ def _endings(ax: Axes, drawn: _Drawn, until: float, every: int) -> None:
     terse = _signs(drawn, every)
     for lane in _odd(drawn):
         sign = id(lane) in terse
-        text = _ending(lane)
+        text = _ending(lane, drawn.run)
         near = lane.end > 0.75 * until  # the right edge: the text goes onto the bar, or before it
         short = lane.end - lane.start < 0.25 * until
         box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8}
@@ -430,7 +433,7 @@ def _signs(drawn: _Drawn, every: int) -> dict[int, str]:
         if lane.ending == "failed" and row - told >= every:
             told = row
         else:
-            terse[id(lane)] = _ending(lane)
+            terse[id(lane)] = _ending(lane, drawn.run)
     return terse
 
 

@@ -243,6 +243,7 @@ class Replay(widgets.VBox):  # type: ignore[misc]
         self._top, self._bottom = 1 - box.y1, 1 - box.y0
         self._seconds = ax.get_xlim()[1]
         self.picture.value = png(figure)
+        self.picture.tooltip = f"Timeline: {self.run!r}"  # for those who cannot see it
 
     def _overlaid(self) -> Any:
         """The picture, and the cursor upon it."""

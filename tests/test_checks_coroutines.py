@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from helpers import infer, load_data
 from helpers.checks.coroutines import check_drive, check_labels
 
 # --- drive: right ones ---
@@ -63,6 +64,21 @@ def drive_counts_sends(coroutine):
             return sends, stop.value
 
 
+def drive_swapped(coroutine):
+    return drive_by_loop(coroutine)[::-1]
+
+
+def drive_by_for(coroutine):
+    pauses = 0
+    for _ in coroutine.__await__():
+        pauses += 1
+    return pauses, None
+
+
+def drive_prints(coroutine):
+    print(*drive_by_loop(coroutine))  # noqa: T201 - this is the mistake
+
+
 def drive_value_only(coroutine):
     return drive_by_loop(coroutine)[1]
 
@@ -82,6 +98,16 @@ def drive_eats_errors(coroutine):
             coroutine.send(None)
         except Exception as stop:
             return pauses, getattr(stop, "value", None)
+        pauses += 1
+
+
+def drive_value_of_any_error(coroutine):
+    pauses = 0
+    while True:
+        try:
+            coroutine.send(None)
+        except Exception as stop:
+            return pauses, stop.value
         pauses += 1
 
 
@@ -138,6 +164,15 @@ async def labels_by_helper(load, infer, files):
     jobs = (one(file) for file in files)
     for job in jobs:
         yield await job
+
+
+async def labels_by_another_name(load, run, files):
+    """With a `try` that lets errors out."""
+    for path in files:
+        try:
+            yield await run(None, data=await load(path))
+        except OSError:
+            raise
 
 
 # --- and wrong ones ---
@@ -201,6 +236,29 @@ async def labels_eats_errors(load, infer, files):
             yield await infer("model", await load(file))
 
 
+async def labels_bare_except(load, infer, files):
+    for file in files:
+        try:
+            yield await infer("model", await load(file))
+        except:  # noqa: E722 - this is the mistake
+            pass
+
+
+async def labels_of_load_data(load, infer, files):
+    for file in files:
+        yield await infer("model", await load_data(file))
+
+
+async def labels_of_another_infer(load, model, files):
+    for file in files:
+        yield await infer("model", await load(file))
+
+
+async def labels_swapped(load, infer, files):
+    for file in files:
+        yield await infer(await load(file), "model")
+
+
 async def labels_other_error(load, infer, files):
     try:
         for file in files:
@@ -256,40 +314,52 @@ async def labels_other_arguments(files):
 
 CHECKS = {"drive": check_drive, "labels": check_labels}
 RIGHT = [
-    drive_by_loop, drive_by_count, drive_by_await, labels_plain, labels_by_helper
+    drive_by_loop, drive_by_count, drive_by_await, labels_plain, labels_by_helper,
+    labels_by_another_name
 ]  # fmt: skip
 WRONG: list[tuple[Any, str]] = [
-    (drive_stub, "StopIteration came out"),
-    (drive_nothing, "saw (0, None)"),
-    (drive_counts_sends, "the last send ends it, and is no pause"),
-    (drive_value_only, "saw 'data'"),
-    (drive_no_value, "saw (0, None); try: return (0, 'data')"),
-    (drive_a_list, "saw [0, 'data']; try: return (0, 'data')"),
-    (drive_eats_errors, "the error was eaten"),
-    (drive_other_error, "KeyError('no') came out; try: let it out"),
+    (drive_stub, "try: send until StopIteration comes, and catch it: it carries the result"),
+    (drive_nothing, "saw (0, None), wanted (0, 'data'); the value is missing"),
+    (drive_counts_sends, "saw (1, 'data'), wanted (0, 'data'); the last send ends it, and is not"),
+    (drive_swapped, "saw ('data', 0), wanted (0, 'data'); it is the wrong way round; try: pauses"),
+    (drive_by_for, "the value is missing; try: read it from StopIteration"),
+    (drive_prints, "saw None, wanted (0, 'data'); nothing was returned; try: return the pair"),
+    (drive_value_only, "saw 'data', wanted (0, 'data')"),
+    (drive_no_value, "the value is missing; try: read it from StopIteration"),
+    (drive_a_list, "saw [0, 'data'], wanted (0, 'data')"),
+    (drive_eats_errors, "the error was eaten; try: catch StopIteration only"),
+    (drive_value_of_any_error, "no attribute 'value'\") came out; try: catch StopIteration only"),
+    (drive_other_error, "KeyError('no') came out; try: catch StopIteration only"),
     (drive_sends_more, "coroutine.send(None)"),
     (drive_by_run, "RuntimeError"),
     (drive_for_ever, "drive_for_ever never ended"),
     (drive_for_ever_stubborn, "drive_for_ever_stubborn never ended"),
-    (drive_async, "drive_async is no plain function"),
-    (labels_stub, "saw ['dataset1.csv'"),
-    (labels_a_list, "labels_a_list is no async generator"),
+    (drive_async, "drive_async is not a plain function"),
+    (labels_stub, "you yielded the file's name; try: load it, then infer"),
+    (labels_a_list, "labels_a_list is not an async generator"),
     (labels_all_first, "load a file when its label is asked for"),
     (labels_at_once, "load a file when its label is asked for"),
     (labels_load_first, "loads began at [0.0, 1.0, 2.0] s, wanted [0.0, 13.0, 26.0]"),
     (labels_ahead, "loads began at [0.0, 1.0,"),
-    (labels_of_coroutines, "yield await infer('model', await load(file))"),
-    (labels_of_a_coroutine, "labels of a coroutine"),
-    (labels_not_inferred, "saw ['dataset1.csv'"),
-    (labels_eats_errors, "dataset3.csv"),
+    (labels_of_coroutines, "a coroutine is not a label; try: await it"),
+    (labels_of_a_coroutine, "infer was given a coroutine; try: await what load(file) makes"),
+    (labels_not_inferred, "saw ['dataset1 images'"),
+    (labels_eats_errors, "saw ['dataset1 labels', 'dataset3 labels']; the error was eaten"),
+    (labels_bare_except, "a bare except catches that request; try: except Exception"),
+    (
+        labels_of_load_data,
+        "the load that you were given was never called; try: use it, not load_da",
+    ),
+    (labels_of_another_infer, "the infer that you were given was never called"),
+    (labels_swapped, "saw ['model labels', 'model labels', 'model labels'], wanted ['dataset1 l"),
     (labels_other_error, "ValueError('no') came out"),
-    (labels_dawdles, "loads began at [0.0, 14.0, 28.0]"),
-    (labels_too_few, "saw ['dataset1.csv labels']"),
-    (labels_for_ever, "wanted ['dataset1.csv labels'"),
+    (labels_dawdles, "labels came at [4.0, 18.0, 32.0] s, wanted [3.0, 16.0, 29.0]"),
+    (labels_too_few, "saw ['dataset1 labels'], wanted"),
+    (labels_for_ever, "wanted ['dataset1 labels'"),
     (labels_endless, "labels_endless never ended"),
     (labels_deadlock, "labels_deadlock deadlocked"),
     (labels_leaves, "every task you start"),
-    (labels_no_coroutine, "is no async generator"),
+    (labels_no_coroutine, "is not an async generator"),
     (labels_other_arguments, "labels_other_arguments"),
 ]
 
@@ -318,3 +388,18 @@ def test_wrong_answers_get_a_hint(answer, words):
 def test_what_is_no_function_gets_a_hint(check, thing):
     """Whatever is handed in."""
     assert repr(check(thing)).startswith("not yet: ")
+
+
+def test_a_call_in_place_of_the_function_gets_a_hint():
+    """As `labels(...)`, or `drive(...)`, is often written."""
+    for call in labels_plain(None, None, []), labels_a_list(None, None, []):
+        verdict = repr(check_labels(call))
+        assert "is a call; the check wants the function; try: check_labels(labels)" in verdict
+    assert repr(check_drive((0, "data"))).endswith("is not a function; try: check_drive(drive)")
+
+
+@pytest.mark.parametrize("answer", [drive_stub, labels_stub, drive_swapped, drive_prints])
+def test_a_hint_does_not_give_the_solution_away(answer):
+    """It has to be found; the solution's cell shows it."""
+    hint = repr(judge(answer))
+    assert not any(code in hint for code in ("return (", "return pauses", "yield await", "except "))

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from typing import Any
 
 import pytest
@@ -127,6 +128,41 @@ async def good_leaves_tasks(load, files):
     return good, bad
 
 
+async def good_cleans_up(load, files):
+    good, bad = {}, {}
+    tasks = [asyncio.create_task(load(file)) for file in files]
+    try:
+        for file, task in zip(files, tasks, strict=True):
+            try:
+                good[file] = await task
+            except Exception as error:
+                bad[file] = error
+    finally:
+        for task in tasks:
+            task.cancel()
+    return good, bad
+
+
+async def good_try_inside(load, files):
+    async def one(file):
+        try:
+            return await load(file), None
+        except Exception as error:
+            return None, error
+
+    found = dict(zip(files, await asyncio.gather(*map(one, files)), strict=True))
+    good = {file: data for file, (data, error) in found.items() if error is None}
+    return good, {file: error for file, (_, error) in found.items() if error is not None}
+
+
+async def good_not_base(load, files):
+    good, bad = {}, {}
+    found = await asyncio.gather(*map(load, files), return_exceptions=True)
+    for file, item in zip(files, found, strict=True):
+        (bad if isinstance(item, Exception) else good)[file] = item
+    return good, bad
+
+
 # --- load_or_default ---
 
 
@@ -182,6 +218,22 @@ async def default_swallows_inside(load, file, seconds, default):
             return await load(file)
         except BaseException:
             return default
+
+
+async def default_try_inside(load, file, seconds, default):
+    async with asyncio.timeout(seconds):
+        try:
+            return await load(file)
+        except Exception:
+            return default
+
+
+async def default_plain_with(load, file, seconds, default):
+    try:
+        with asyncio.timeout(seconds):
+            return await load(file)
+    except OSError:
+        return default
 
 
 async def default_looks_late(load, file, seconds, default):
@@ -246,6 +298,47 @@ async def again_waits_at_the_end(load, file, attempts, seconds, wait):
             last = error
         await asyncio.sleep(wait * 2**attempt)
     raise last
+
+
+async def again_holds(load, file, attempts, seconds, wait):
+    for attempt in range(attempts):
+        try:
+            return await asyncio.wait_for(load(file), seconds)
+        except OSError:
+            if attempt == attempts - 1:
+                raise
+        time.sleep(wait * 2**attempt)  # noqa: ASYNC251
+
+
+async def again_try_inside(load, file, attempts, seconds, wait):
+    for attempt in range(attempts):
+        async with asyncio.timeout(seconds):
+            try:
+                return await load(file)
+            except OSError:
+                if attempt == attempts - 1:
+                    raise
+        await asyncio.sleep(wait * 2**attempt)
+
+
+async def again_times_the_wait(load, file, attempts, seconds, wait):
+    for attempt in range(attempts):
+        async with asyncio.timeout(seconds):
+            try:
+                return await load(file)
+            except OSError:
+                if attempt == attempts - 1:
+                    raise
+            await asyncio.sleep(wait * 2**attempt)
+
+
+async def again_plain_with(load, file, attempts, seconds, wait):
+    with asyncio.timeout(seconds):
+        return await load(file)
+
+
+async def again_no_limit(load, file, attempts, seconds, wait):
+    return await again_by_hand(load, file, attempts, 1000, wait)
 
 
 async def again_gives_none(load, file, attempts, seconds, wait):
@@ -360,16 +453,22 @@ ANY = {
 RIGHT = [
     (check_load_good, good_by_gather),
     (check_load_good, good_by_group),
+    (check_load_good, good_cleans_up),
+    (check_load_good, good_try_inside),
     (check_load_or_default, default_by_timeout),
     (check_load_or_default, default_by_wait_for),
     (check_try_again, again_by_hand),
     (check_try_again, again_by_recursion),
 ]
 WRONG = [
-    (check_load_good, good_stub, "one bad file ended the rest"),
+    (
+        check_load_good,
+        good_stub,
+        "ConnectionError: gone came out; the caller lost the others' data",
+    ),
     (check_load_good, good_one_by_one, "took 2.7 s; wanted 1 s"),
     (check_load_good, good_as_they_come, "not in the order of files"),
-    (check_load_good, good_some_errors, "ValueError came out"),
+    (check_load_good, good_some_errors, "ValueError: not a number came out"),
     (check_load_good, good_swallows, "swallows the CancelledError"),
     (check_load_good, good_texts, "wanted the errors themselves"),
     (check_load_good, good_eats_errors, r"bad holds \[\]; wanted \['dataset1.csv'"),
@@ -377,12 +476,27 @@ WRONG = [
     (check_load_good, good_mixed, "good holds"),
     (check_load_good, good_lists, "two dicts are wanted"),
     (check_load_good, good_twice, "load was called 6 times"),
-    (check_load_good, good_leaves_tasks, "still ran when good_leaves_tasks, cancelled"),
+    (
+        check_load_good,
+        good_leaves_tasks,
+        "cancelled after 0.2 s, left 1 of its tasks running; .*TaskGroup do",
+    ),
+    (check_load_good, good_not_base, r"good holds the CancelledError.*BaseException\)"),
     (check_load_or_default, default_stub, r"saw 'data'; wanted 'default'; try: async with"),
-    (check_load_or_default, default_no_errors, "ConnectionError came out; try: except Exception"),
+    (
+        check_load_or_default,
+        default_no_errors,
+        "ConnectionError: gone came out; try: except Exception",
+    ),
     (check_load_or_default, default_no_limit, "saw 'data'; wanted 'default'"),
-    (check_load_or_default, default_or, "gave '': saw 'default'"),
-    (check_load_or_default, default_swallows, "swallows the CancelledError"),
+    (check_load_or_default, default_or, "gives '': saw 'default'"),
+    (
+        check_load_or_default,
+        default_try_inside,
+        "TimeoutError came out; .* edge .*put the try around",
+    ),
+    (check_load_or_default, default_plain_with, "TypeError: .*context manager.*try: async with"),
+    (check_load_or_default, default_swallows, "handed back 'default' instead of stopping"),
     (check_load_or_default, default_swallows_inside, "swallows the CancelledError"),
     (check_load_or_default, default_looks_late, "took 5 s; wanted 1 s"),
     (check_load_or_default, default_leaves_it, "still ran"),
@@ -390,11 +504,16 @@ WRONG = [
     (check_try_again, again_stub, "after 1 attempt.*; wanted 'data' after 3"),
     (check_try_again, again_same_wait, "attempt 3 began at 1.2 s; wanted 1.7 s"),
     (check_try_again, again_waits_at_the_end, "no wait after the last"),
-    (check_try_again, again_gives_none, "saw None after 2 .* wanted OSError"),
+    (check_try_again, again_gives_none, "saw None after 2 .* wanted OSError.*try: raise, after"),
+    (check_try_again, again_holds, "held the event loop for 1.5 s; .*try: await asyncio.sleep"),
+    (check_try_again, again_try_inside, r"saw TimeoutError\(\) after 1 .*try: put the try around"),
+    (check_try_again, again_times_the_wait, r"saw TimeoutError\(\) .*try: a timeout for each"),
+    (check_try_again, again_plain_with, "TypeError: .*context manager.*try: async with"),
+    (check_try_again, again_no_limit, "one that hangs.*try: asyncio.timeout"),
     (check_try_again, again_other_error, "it did not work"),
     (check_try_again, again_everything, "a ValueError .* after 3 attempt"),
-    (check_try_again, again_one_limit, "two failures, then data"),
-    (check_try_again, again_one_more, "after 3 attempt"),
+    (check_try_again, again_one_limit, "two failures, .*try: a timeout for each attempt, inside"),
+    (check_try_again, again_one_more, r"after 3 attempt.*try: for attempt in range\(attempts\)"),
     (check_try_again, again_swallows, "swallows the CancelledError"),
     (check_try_again, again_for_ever, "never ended"),
 ]

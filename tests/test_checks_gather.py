@@ -59,8 +59,29 @@ class First:
             await asyncio.wait(tasks)
 
     @staticmethod
+    async def awaits_the_cancelled(files):
+        done, pending = await asyncio.wait(start(files), return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+        return done.pop().result()
+
+    @staticmethod
     async def stub(files):
         return await load_data(files[0])
+
+    @staticmethod
+    async def awaits_each_cancelled(files):
+        done, pending = await asyncio.wait(start(files), return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+            await task
+        return done.pop().result()
+
+    @staticmethod
+    async def raises_and_leaves(files):
+        done, _ = await asyncio.wait(start(files), return_when=asyncio.FIRST_COMPLETED)
+        raise LookupError(f"{len(done)} done")
 
     @staticmethod
     async def waits_for_all(files):
@@ -174,6 +195,34 @@ class Tell:
         await Tell.solution(files, tell)
 
     @staticmethod
+    async def forgets_to_return(files, tell):
+        async def one(file):
+            await load_data(file)
+            tell(file)
+
+        return await asyncio.gather(*(one(file) for file in files))
+
+    @staticmethod
+    async def hands_back_the_tasks(files, tell):
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(load_data(file)) for file in files]
+            for file, task in zip(files, tasks, strict=True):
+                task.add_done_callback(lambda task, file=file: tell(file))
+        return tasks
+
+    @staticmethod
+    async def tells_the_last_of_the_loop(files, tell):
+        tasks = []
+        for file in files:
+            tasks.append(asyncio.create_task(load_data(file)))
+            tasks[-1].add_done_callback(lambda task: tell(file))  # noqa: B023 - that is the bug
+        return await asyncio.gather(*tasks)
+
+    @staticmethod
+    async def tells_nobody(files, tell):
+        return await asyncio.gather(*start(files))
+
+    @staticmethod
     async def hands_back_too_few(files, tell):
         return (await Tell.solution(files, tell))[1:]
 
@@ -236,6 +285,14 @@ class Through:
         return [await first for first in asyncio.as_completed([one(file) for file in files])]
 
     @staticmethod
+    async def forgets_to_return(files, stages):
+        async def one(value):
+            for stage in stages:
+                value = await stage(value)
+
+        return await asyncio.gather(*(one(file) for file in files))
+
+    @staticmethod
     async def forgets_the_last(files, stages):
         return (await Through.solution(files, stages))[:-1]
 
@@ -245,7 +302,7 @@ class Through:
 
 
 BOOKS = dict(zip(CHECKS, (First, Tell, Through), strict=True))
-RIGHT = {"solution", "other", "by_as_completed"}
+RIGHT = {"solution", "other", "by_as_completed", "awaits_the_cancelled"}
 
 
 def answers(right: bool) -> list[Any]:
@@ -284,7 +341,9 @@ HINTS = {
     First.hands_back_the_task: "result() of the task",
     First.first_of_the_list: "it went on after the first had finished",
     First.knows_the_winner: "1 in flight at most, of 2 files",
-    First.passes_coroutines_to_wait: "use tasks explicitly",
+    First.passes_coroutines_to_wait: "asyncio.wait takes only tasks; try: make a task of each",
+    First.awaits_each_cancelled: "raised CancelledError; awaiting a cancelled task raises it",
+    First.raises_and_leaves: "raises_and_leaves raised LookupError: 1 done",
     Tell.stub: "it was told late, or began late",
     Tell.one_by_one: "it was told late, or began late",
     Tell.in_order_of_finishing: "result 1 is 'monday2 images' where 'monday1 images' is right",
@@ -292,13 +351,18 @@ HINTS = {
     Tell.tells_in_the_order_of_tasks: "it was told late",
     Tell.tells_too_early: "before it was there",
     Tell.tells_twice: "told 2 times",
-    Tell.hands_back_nothing: "handed back None, not a list",
+    Tell.hands_back_nothing: "handed back None, not a list; try: return the list of results",
+    Tell.forgets_to_return: "without a return gives None; try: return data, in the coroutine",
+    Tell.hands_back_the_tasks: "that is a task; try: task.result()",
+    Tell.tells_the_last_of_the_loop: "told 0 times, and monday3.csv 3 times; a function",
+    Tell.tells_nobody: "monday1.csv was told 0 times; each file is told once; try: tell(file)",
     Tell.hands_back_too_few: "handed back 2 results for 3 files",
     Through.stub: "a file waited for another one",
     Through.one_by_one: "a file waited for another one",
     Through.all_stages_at_once: "handed back 12 results for 4 files",
     Through.three_stages_only: "0 calls of 'save' for 9 files",
     Through.in_order_of_finishing: "results stand in the order of files",
+    Through.forgets_to_return: "try: return value, in the coroutine of one file",
     Through.forgets_the_last: "handed back 3 results for 4 files",
     Through.forgets_to_await: "0 calls of 'load'",
 }

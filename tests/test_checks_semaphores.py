@@ -109,6 +109,59 @@ async def load_forgetful(limit, files, load):
     return await settled(one(file) for file in files)
 
 
+async def load_turning(limit, files, load):
+    inside = dict.fromkeys(map(server_of, files), 0)
+
+    async def one(file):
+        while inside[server_of(file)] >= limit:  # noqa: ASYNC110 - asks without pause, by intent
+            await asyncio.sleep(0)
+        inside[server_of(file)] += 1
+        try:
+            return await load(file)
+        finally:
+            inside[server_of(file)] -= 1
+
+    return await settled(one(file) for file in files)
+
+
+async def load_in_a_group(limit, files, load):
+    gates = {server_of(file): asyncio.Semaphore(limit) for file in files}
+
+    async def one(file):
+        async with gates[server_of(file)]:
+            return await load(file)
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(file)) for file in files]
+    return [task.result() for task in tasks]
+
+
+async def load_uncancelled(limit, files, load):
+    gates = {server_of(file): asyncio.Semaphore(limit) for file in files}
+
+    async def one(file):
+        async with gates[server_of(file)]:
+            try:
+                return await load(file)
+            except BaseException as error:
+                return error
+
+    return await asyncio.gather(*(one(file) for file in files))
+
+
+async def load_catching(limit, files, load):
+    gates = {server_of(file): asyncio.Semaphore(limit) for file in files}
+
+    async def one(file):
+        async with gates[server_of(file)]:
+            try:
+                return await load(file)
+            except Exception as error:
+                return error
+
+    return await asyncio.gather(*(one(file) for file in files))
+
+
 async def load_raising(limit, files, load):
     gates = {server_of(file): asyncio.Semaphore(limit) for file in files}
 
@@ -151,7 +204,10 @@ WRONG_LOADS = {
     load_server_after_server: "no server waits for another",
     load_grouped: "in the place of blue/0.csv saw 'result of red/1.csv'",
     load_one_by_one: "took ",
-    load_forgetful: "deadlocked",
+    load_forgetful: "try: `async with`, which gives back on every way out",
+    load_turning: "something goes round without pause, so the fast-forward clock cannot go on",
+    load_in_a_group: "raised ExceptionGroup: OSError: blue/2.csv failed",
+    load_uncancelled: "but a task of it ended as if it were not; it swallows the CancelledError",
     load_raising: "its error should stand in its place",
     load_eating: "saw None; try: keep the error itself",
     load_telling: "keep the error itself",
@@ -272,6 +328,56 @@ async def run_raising(workers, function, items):
     return [results[number] for number in sorted(results)]
 
 
+async def run_group_raising(workers, function, items):
+    todo, results = enumerate(items), {}
+
+    async def worker():
+        for number, item in todo:
+            results[number] = await function(item)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(workers):
+            group.create_task(worker())
+    return [results[number] for number in sorted(results)]
+
+
+async def run_mistyped(workers, function, items):
+    async def worker():
+        raise KeyError("no such number")
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(workers):
+            group.create_task(worker())
+
+
+async def run_uncancelled(workers, function, items):
+    todo, results = enumerate(items), {}
+
+    async def worker():
+        for number, item in todo:
+            try:
+                results[number] = await function(item)
+            except BaseException as error:
+                results[number] = error
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(workers):
+            group.create_task(worker())
+    return [results[number] for number in sorted(results)]
+
+
+async def run_forgetful(workers, function, items):
+    gate, todo, results = asyncio.Semaphore(1), enumerate(items), {}
+
+    async def worker():
+        for number, item in todo:
+            await gate.acquire()
+            results[number] = await function(item)
+
+    await asyncio.gather(*(worker() for _ in range(workers)))
+    return [results[number] for number in sorted(results)]
+
+
 async def run_dropping(workers, function, items):
     results = await run_solution(workers, function, items)
     return [result for result in results if not isinstance(result, Exception)]
@@ -291,6 +397,11 @@ WRONG_RUNS = {
     run_one_worker: "see that all of them work",
     run_too_many: "for 4 workers",
     run_raising: "its error should stand in its place",
+    run_group_raising: "OSError: item0 failed, and its error should stand in its place; "
+    "in a TaskGroup one failure ends all; try: catch the error right where you await it",
+    run_mistyped: "raised ExceptionGroup: KeyError: 'no such number'; in a TaskGroup one",
+    run_uncancelled: "was cancelled after 0.2 s, but went on until",
+    run_forgetful: "try: `async with`, which gives back on every way out",
     run_dropping: "saw 4 results for 5 items",
     run_eating: "saw None; try: keep the error itself",
 }
@@ -336,6 +447,88 @@ async def label_task(files, load_model, infer):
 async def label_first(files, load_model, infer):
     model = await load_model()
     return await asyncio.gather(*(infer(model, file) for file in files))
+
+
+async def label_task_if_any(files, load_model, infer):
+    return await label_task(files, load_model, infer) if files else []
+
+
+async def label_first_if_any(files, load_model, infer):
+    return await label_first(files, load_model, infer) if files else []
+
+
+async def label_kept_task(files, load_model, infer):
+    loading = None
+
+    async def one(file):
+        nonlocal loading
+        if loading is None:
+            loading = asyncio.create_task(load_model())
+        return await infer(await loading, file)
+
+    return await asyncio.gather(*(one(file) for file in files))
+
+
+async def label_event(files, load_model, infer):
+    model, loading, loaded = None, False, asyncio.Event()
+
+    async def one(file):
+        nonlocal model, loading
+        if not loading:
+            loading = True
+            model = await load_model()
+            loaded.set()
+        await loaded.wait()
+        return await infer(model, file)
+
+    return await asyncio.gather(*(one(file) for file in files))
+
+
+async def label_turning(files, load_model, infer):
+    model, loading = None, False
+
+    async def one(file):
+        nonlocal model, loading
+        if not loading:
+            loading = True
+            model = await load_model()
+        while model is None:  # noqa: ASYNC110 - asks without pause, by intent
+            await asyncio.sleep(0)
+        return await infer(model, file)
+
+    return await asyncio.gather(*(one(file) for file in files))
+
+
+async def label_dozing(files, load_model, infer):
+    model, loading = None, False
+
+    async def one(file):
+        nonlocal model, loading
+        if not loading:
+            loading = True
+            model = await load_model()
+        while model is None:  # noqa: ASYNC110 - asks now and then, by intent
+            await asyncio.sleep(0.7)
+        return await infer(model, file)
+
+    return await asyncio.gather(*(one(file) for file in files))
+
+
+async def label_forgetful(files, load_model, infer):
+    model, lock = None, asyncio.Lock()
+
+    async def one(file):
+        nonlocal model
+        await lock.acquire()
+        if model is None:
+            model = await load_model()
+        return await infer(model, file)
+
+    return await asyncio.gather(*(one(file) for file in files))
+
+
+async def label_nothing(files, load_model, infer):
+    return [f"result of {file}" for file in files]
 
 
 async def label_in_the_lock(files, load_model, infer):
@@ -405,11 +598,17 @@ async def label_short(files, load_model, infer):
 
 WRONG_LABELS = {
     label_stub: "the model was loaded 5 times",
-    label_in_the_lock: "release the lock before you infer",
+    label_in_the_lock: "wait for each other; try: do not hold anything while you infer",
+    label_task: "the model was loaded, though there is no file",
+    label_first: "the model was loaded, though there is no file",
+    label_turning: "something goes round without pause, so the fast-forward clock cannot go on",
+    label_dozing: "are enough; try: infer as soon as the model is there",
+    label_forgetful: "try: `async with`, which gives back on every way out",
+    label_nothing: "the model was never loaded; try: await load_model() before you infer",
     label_own_lock: "the model was loaded 5 times",
     label_question_outside: "the model was loaded 5 times",
     label_flag: "raised ValueError: infer was given None",
-    label_one_by_one: "the inferences need not wait",
+    label_one_by_one: "the inferences wait for each other",
     label_no_model: "infer was given 'model'",
     label_short: "saw 4 results for 5 items",
 }
@@ -420,12 +619,15 @@ WRONG_LABELS = {
 RIGHT = [
     (check_load_per_server, load_solution),
     (check_load_per_server, load_workers),
+    (check_load_per_server, load_catching),
     (check_run_all, run_solution),
     (check_run_all, run_window),
     (check_run_all, run_queue),
     (check_label_all, label_solution),
-    (check_label_all, label_task),
-    (check_label_all, label_first),
+    (check_label_all, label_task_if_any),
+    (check_label_all, label_first_if_any),
+    (check_label_all, label_kept_task),
+    (check_label_all, label_event),
 ]
 WRONG = [
     (check, answer, hint)

@@ -340,8 +340,21 @@ def test_failed_cancelled_and_left_running_are_marked() -> None:
     assert signs(timeline(simulate(failing, 4)).axes[0]) == [
         (0, "✖ ValueError"),
         (3, "✖ ValueError"),
-        (4, "… not finished"),
+        (4, "… still running"),
     ]
+
+
+def test_those_who_wait_for_ever_are_stuck() -> None:
+    """In a deadlock nobody is still running, though nobody has ended."""
+
+    async def stuck(event: asyncio.Event) -> None:
+        await asyncio.sleep(1)
+        await event.wait()
+
+    async def main() -> None:
+        await asyncio.gather(stuck(asyncio.Event()))
+
+    assert signs(timeline(simulate(main)).axes[0]) == [(0, "… stuck")]
 
 
 def test_thin_lanes_are_marked_by_sign_failed_ones_by_name() -> None:

@@ -7,11 +7,14 @@ import reprlib
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeAlias
 
+from ..trace import Run
 from ..verdict import attempt, expect, judged
 
 __all__ = ["check_load_good", "check_load_or_default", "check_try_again"]
 
 _Loader: TypeAlias = Callable[[str], Coroutine[Any, Any, Any]]
+_EDGE = ("it appears at the edge of the timeout", "put the try around the timeout, not inside it")
+_SORT = "isinstance(item, BaseException)"
 _CANCEL = 0.2  # seconds after which a function is cancelled, to see whether it lets go
 
 
@@ -25,7 +28,7 @@ def check_load_good(load_good: Callable[..., Any]) -> None:
     ...     found = zip(files, await asyncio.gather(*map(load, files), return_exceptions=True))
     ...     answer = {}, {}
     ...     for file, item in found:
-    ...         answer[isinstance(item, Exception)][file] = item
+    ...         answer[isinstance(item, BaseException)][file] = item
     ...     return answer
     >>> check_load_good(load_good)
     ok
@@ -36,16 +39,16 @@ def check_load_good(load_good: Callable[..., Any]) -> None:
         files = list(plan)
         load, starts = _acted({f: [(1 - at / 10, plan[f])] for at, f in enumerate(files)})
         told = f"of {len(files)} files, {sum(map(_failed, outcomes))} broken:"
-        run = attempt(load_good, load, files, fails=True)
-        out = f"{told} {type(run.error).__name__} came out"
-        expect(run.error is None, out, "one bad file ended the rest", "return_exceptions=True")
+        run = _attempt(load_good, load, files)
+        out = f"{told} {_named(run.error)} came out"
+        expect(run.error is None, out, "the caller lost the others' data", "return_exceptions=True")
         answer = run.result
         two = isinstance(answer, tuple) and [*map(type, answer)] == [dict, dict]
         expect(two, f"saw {reprlib.repr(answer)}", "two dicts are wanted", "return good, bad")
         for name, part, failed in zip(("good", "bad"), answer, (False, True), strict=True):
             wanted = {file: item for file, item in plan.items() if _failed(item) is failed}
             saw = f"{told} {name} holds {list(part)}"
-            expect(part.keys() == wanted.keys(), saw, f"wanted {list(wanted)}", "isinstance")
+            expect(part.keys() == wanted.keys(), saw, f"wanted {list(wanted)}", _SORT)
             expect(list(part) == list(wanted), saw, "not in the order of files", "zip(files, ...)")
             same = all(part[file] is wanted[file] for file in wanted)
             what = "errors themselves" if failed else "data"
@@ -53,6 +56,12 @@ def check_load_good(load_good: Callable[..., Any]) -> None:
         expect(len(starts) == len(files), f"{told} load was called {len(starts)} times")
         _expect_time(run.seconds, 1.0 if files else 0.0, f"{told} took", "load all at once")
     _expect_to_let_go(load_good, ["dataset1.csv", "dataset2.csv"])
+    load, _ = _acted({"dataset1.csv": [(0.2, asyncio.CancelledError())]})
+    run = attempt(load_good, load, ["dataset1.csv"], fails=True)
+    good = () if run.error else run.result[0].values()  # let it out, or leave it: both are right
+    saw = "of 1 file, its load cancelled: good holds the CancelledError"
+    why = "it is no Exception, but a BaseException"
+    expect(not any(map(_failed, good)), saw, why, _SORT)
 
 
 @judged
@@ -81,10 +90,12 @@ def check_load_or_default(load_or_default: Callable[..., Any]) -> None:
         (0.4, TimeoutError("the server gave up"), lost),
     ):
         load, starts = _acted({"dataset1.csv": [(takes, item)]})
-        told = f"load took {takes} s of 1.0 s and "
-        told += f"raised {type(item).__name__}:" if _failed(item) else f"gave {item!r}:"
-        run = attempt(load_or_default, load, "dataset1.csv", 1.0, "default", fails=True)
-        expect(run.error is None, f"{told} {type(run.error).__name__} came out", do=do)
+        told = f"load needs {takes} s, 1.0 s are allowed, and it "
+        told += f"raises {type(item).__name__}:" if _failed(item) else f"gives {item!r}:"
+        run = _attempt(load_or_default, load, "dataset1.csv", 1.0, "default")
+        out = f"{told} {_named(run.error)} came out"
+        expect(not (takes > 1 and isinstance(run.error, TimeoutError)), out, *_EDGE)
+        expect(run.error is None, out, do=do)
         wanted = "default" if takes > 1 or _failed(item) else item
         expect(run.result == wanted, f"{told} saw {run.result!r}", f"wanted {wanted!r}", do)
         expect(len(starts) == 1, f"{told} load was called {len(starts)} times")
@@ -121,7 +132,7 @@ def check_try_again(try_again: Callable[..., Any]) -> None:
         ("a ValueError", 3, [wrong], wrong[1], [0.0], 0.1),
     ):
         load, starts = _acted({"dataset1.csv": acts})
-        run = attempt(try_again, load, "dataset1.csv", attempts, 1.0, 0.5, fails=True)
+        run = _attempt(try_again, load, "dataset1.csv", attempts, 1.0, 0.5)
         told += f" (attempts={attempts}, seconds=1, wait=0.5):"
         saw = run.result if run.error is None else run.error
         right = saw is wanted or type(saw) is wanted or saw == wanted
@@ -133,14 +144,45 @@ def check_try_again(try_again: Callable[..., Any]) -> None:
             right and len(starts) == len(begins),
             f"{told} saw {saw!r} after {len(starts)} attempt(s)",
             f"wanted {getattr(wanted, '__name__', repr(wanted))} after {len(begins)}",
-            limit if hangs in acts else "catch OSError and nothing else; raise the last one",
+            _again(run, len(starts) - attempts, hangs in acts, wanted == "data"),
         )
         _expect_time(run.seconds, ends, f"{told} it took", "no wait after the last attempt")
     _expect_to_let_go(try_again, "dataset1.csv", 3, 50.0, 0.5)
 
 
+def _again(run: Run, too_many: int, hung: bool, fine: bool) -> str:
+    """What to try, after what `try_again` did wrong."""
+    late = isinstance(run.error, TimeoutError)
+    if late and not hung:
+        return "a timeout for each attempt, inside the loop, around nothing but load"
+    if late and too_many < 0:
+        return f"{_EDGE[1]}: {_EDGE[0]}"
+    if too_many > 0:
+        return "for attempt in range(attempts)"
+    if run.error is None and not fine:
+        return "raise, after the last attempt"
+    if hung:
+        return "asyncio.timeout(seconds)"
+    return "catch OSError and nothing else; raise the last one"
+
+
+def _attempt(function: Callable[..., Any], *args: Any) -> Run:
+    """Run the learner's function, and explain what is wrong whatever was asked for."""
+    run = attempt(function, *args, fails=True)
+    held = f"it held the event loop for {run.held:g} s"
+    expect(not run.held, held, "nobody else could go on", "await asyncio.sleep, not time.sleep")
+    plain = isinstance(run.error, TypeError) and "context manager" in str(run.error)
+    why = "a timeout is for `async with`"
+    expect(not plain, f"{_named(run.error)} came out", why, "async with asyncio.timeout(seconds)")
+    return run
+
+
+def _named(error: BaseException | None) -> str:
+    return f"{type(error).__name__}: {error}".removesuffix(": ")
+
+
 def _failed(outcome: object) -> bool:
-    return isinstance(outcome, Exception)
+    return isinstance(outcome, BaseException)
 
 
 def _acted(acts: dict[str, list[tuple[float, Any]]]) -> tuple[_Loader, list[float]]:
@@ -153,7 +195,7 @@ def _acted(acts: dict[str, list[tuple[float, Any]]]) -> tuple[_Loader, list[floa
         seconds, outcome = acts[file][min(calls[file], len(acts[file]) - 1)]
         calls[file] += 1
         await asyncio.sleep(seconds)
-        if isinstance(outcome, Exception):
+        if isinstance(outcome, BaseException):
             raise outcome
         return outcome
 
@@ -167,17 +209,31 @@ def _expect_time(seconds: float, wanted: float, told: str, do: str) -> None:
 def _expect_to_let_go(function: Callable[..., Any], *args: Any) -> None:
     """Cancel the function while it loads: it must end at once, and all that it started."""
 
-    async def cancelled(*given: Any) -> None:
-        async with asyncio.timeout(_CANCEL):
-            await function(*given)
+    left: list[asyncio.Task[Any]] = []
+
+    async def cancelled(*given: Any) -> Any:
+        before = asyncio.all_tasks()
+        try:
+            async with asyncio.timeout(_CANCEL):
+                return await function(*given)
+        finally:
+            left.extend(task for task in asyncio.all_tasks() - before if not task.cancelling())
+            for task in left:
+                task.cancel()
 
     files: Sequence[str] = [args[0]] if isinstance(args[0], str) else args[0]
     load, _ = _acted({file: [(20.0, "data")] for file in files})
-    cancelled.__name__ = f"{function.__name__}, cancelled after {_CANCEL} s,"
+    cancelled.__name__ = name = f"{function.__name__}, cancelled after {_CANCEL} s,"
     run = attempt(cancelled, load, *args, fails=True)
+    mend = "cancel your tasks when you are cancelled yourself; gather and TaskGroup do"
+    expect(not left, f"{name} left {len(left)} of its tasks running", "they work for nobody", mend)
+    saw = f"{name} went on until {run.seconds:g} s"
+    if abs(run.seconds - _CANCEL) < 1e-6:
+        did = f"handed back {run.result!r}" if run.error is None else f"raised {_named(run.error)}"
+        saw = f"{name} {did} instead of stopping"
     expect(
         isinstance(run.error, TimeoutError) and abs(run.seconds - _CANCEL) < 1e-6,
-        f"{cancelled.__name__} went on until {run.seconds:g} s",
+        saw,
         "it swallows the CancelledError",
         "except Exception, not BaseException",
     )

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ..load import load_seconds, uneven_seconds
-from ..verdict import attempt, expect, judged
+from ..trace import Run
+from ..verdict import NotYet, attempt, expect, judged
 
 __all__ = ["check_first_result", "check_load_and_tell", "check_through_all"]
 
@@ -23,6 +24,27 @@ def _gather_data(files: list[str]) -> list[str]:
     return [f"{file.removesuffix('.csv')} images" for file in files]
 
 
+_EACH = "make a task of each file: asyncio.create_task"
+_RAISED = {
+    "raised CancelledError": (
+        "awaiting a cancelled task raises it, and so does its result()",
+        "await asyncio.gather(*pending, return_exceptions=True)",
+    ),
+    "Passing coroutines is forbidden": ("asyncio.wait takes only tasks", _EACH),
+}
+"""What errors of `cancel` and `wait` say: why, and what to try."""
+
+
+def _attempt_first(first_result: Callable[..., Any], files: list[str]) -> Run:
+    try:
+        return attempt(first_result, files)
+    except NotYet as reason:
+        for said, hint in _RAISED.items():
+            if said in str(reason):
+                raise NotYet(str(reason).rstrip(": ."), *hint) from None
+        raise
+
+
 def _expect_seconds(took: float, least: float, slow: str, do: str) -> None:
     """Expect `least` to the microsecond; `slow` says what takes longer than that."""
     saw = f"took {took:.2f} s where {least:.2f} s is right"
@@ -30,14 +52,18 @@ def _expect_seconds(took: float, least: float, slow: str, do: str) -> None:
     expect(took > least - 1e-6, saw, "so little cannot be enough", "await what you start")
 
 
-def _expect_results(got: Any, wanted: list[str], do: str) -> None:
+def _expect_results(got: Any, wanted: list[str], name: str, do: str) -> None:
     """Expect a list or tuple of the wanted; say where it first differs."""
-    expect(isinstance(got, list | tuple), f"handed back {reprlib.repr(got)}, not a list", do=do)
+    hint = "return the list of results" if got is None else do
+    expect(isinstance(got, list | tuple), f"handed back {reprlib.repr(got)}, not a list", do=hint)
     expect(
         len(got) == len(wanted), f"handed back {len(got)} results for {len(wanted)} files", do=do
     )
     for n, (one, right) in enumerate(zip(got, wanted, strict=True), start=1):
         saw = f"result {n} is {reprlib.repr(one)} where {right!r} is right"
+        forgot = "a coroutine without a return gives None"
+        expect(one is not None, saw, forgot, f"return {name}, in the coroutine of one file")
+        expect(not isinstance(one, asyncio.Task), saw, "that is a task", "task.result()")
         expect(one == right, saw, "results stand in the order of files", do)
 
 
@@ -56,24 +82,24 @@ def check_first_result(first_result: Callable[..., Any]) -> None:
     >>> async def first_result(files):
     ...     return await load_data(files[0])
     >>> check_first_result(first_result)
-    not yet: 1 in flight at most, of 2 files; all must be on their way before you wait; try: tasks = [asyncio.create_task(load_data(file)) for file in files]
+    not yet: 1 in flight at most, of 2 files; all must be on their way before you wait; try: make a task of each file: asyncio.create_task
     """  # noqa: E501
     for day, count in ("monday", 2), ("tuesday", 9), ("friday", 30), ("sunday", 1):
         files = _gather_files(day, count)
         waits = [load_seconds(file) for file in files]
         best = [f for f, w in zip(_gather_data(files), waits, strict=True) if w == min(waits)]
-        run = attempt(first_result, list(files))
+        run = _attempt_first(first_result, list(files))
         expect(
             run.max_in_flight >= count or count == 1,
             f"{run.max_in_flight} in flight at most, of {count} files",
             "all must be on their way before you wait",
-            "tasks = [asyncio.create_task(load_data(file)) for file in files]",
+            _EACH,
         )
         _expect_seconds(
             run.seconds,
             min(waits),
             "it went on after the first had finished",
-            "asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED), then cancel the pending",
+            "the return_when of asyncio.wait; then cancel who is pending",
         )
         saw = f"handed back {reprlib.repr(run.result)} where {best[0]!r} is right"
         expect(run.result in best, saw, do="return the result() of the task that is done")
@@ -110,13 +136,18 @@ def check_load_and_tell(load_and_tell: Callable[..., Any]) -> None:
         for file, wait in zip(files, waits, strict=True):
             times = [time for what, time in told if what == file]
             saw = f"{file} was told {len(times)} times"
+            last = sum(what == files[-1] for what, _ in told)
+            if not times and last > 1:
+                saw += f", and {files[-1]} {last} times"
+                why = "a function that is made in a loop sees its last file"
+                expect(False, saw, why, "lambda task, file=file: tell(file)")
             expect(len(times) == 1, saw, "each file is told once", "tell(file)")
             saw = f"{file} was told at {times[0]:.2f} s; it takes {wait:.2f} s"
             do = "a coroutine of your own that loads one file and then tells; gather those"
             expect(times[0] < wait + 1e-6, saw, "it was told late, or began late", do)
             expect(times[0] > wait - 1e-6, saw, "it was told before it was there", do)
         _expect_seconds(run.seconds, max(waits), "the slowest is enough", "load all at once")
-        _expect_results(run.result, _gather_data(files), "gather keeps the order")
+        _expect_results(run.result, _gather_data(files), "data", "gather keeps the order")
 
 
 @judged
@@ -150,7 +181,8 @@ def check_through_all(through_all: Callable[..., Any]) -> None:
             saw = f"{n} calls of {name!r} for {count} file{'s' * (count > 1)}"
             why = "each file passes each stage once"
             expect(n == count, saw, why, "await stage(value) for each stage")
-        _expect_results(run.result, wanted, "value = await stage(value), and gather over files")
+        do = "value = await stage(value), and gather over files"
+        _expect_results(run.result, wanted, "value", do)
         _expect_seconds(
             run.seconds,
             max(longest),

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import reprlib
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
+from ..clock import simulate
 from ..load import uneven_seconds
-from ..verdict import attempt, expect, judged
+from ..trace import Run
+from ..verdict import NotYet, attempt, expect, judged
 
 __all__ = ["check_label_all", "check_load_per_server", "check_run_all"]
+
+_CANCEL = 0.2  # seconds after which a function is cancelled, before any job has ended
+_TURNS, _PATIENCE = 20_000, 5.0  # of the loop; real seconds
 
 
 class _LimitSpy:
@@ -23,6 +30,9 @@ class _LimitSpy:
         self.most: Counter[str] = Counter()
         self.asked: Counter[str] = Counter()
         self.ended = self.ahead = 0
+        self.asleep = 0
+        self.failed: list[Exception] = []
+        self.cut: list[asyncio.Task[Any] | None] = []
 
     async def job(self, item: str) -> str:
         server = item.partition("/")[0] if "/" in item else ""
@@ -30,13 +40,22 @@ class _LimitSpy:
         self.inside[server] += 1
         self.most[server] = max(self.most[server], self.inside[server])
         try:
-            await asyncio.sleep(self.seconds(item))
+            await self.sleep(self.seconds(item))
+        except asyncio.CancelledError:
+            self.cut.append(asyncio.current_task())
+            raise
         finally:
             self.inside[server] -= 1
             self.ended += 1
         if item in self.bad:
-            raise OSError(f"{item} failed, and its error should stand in its place")
+            self.failed.append(OSError(f"{item} failed, and its error should stand in its place"))
+            raise self.failed[-1]
         return f"result of {item}"
+
+    async def sleep(self, seconds: float) -> None:
+        self.asleep += 1
+        await asyncio.sleep(seconds)
+        self.asleep -= 1
 
     def seconds(self, item: str) -> float:
         return uneven_seconds(f"{self.seed} {item}", 0.5, 1.5)
@@ -51,6 +70,10 @@ class _LimitSpy:
         for taken, item in enumerate(items, 1):
             self.ahead = max(self.ahead, taken - self.ended)
             yield item
+
+    def once(self, workers: int, items: list[str]) -> tuple[Any, ...]:
+        """What ``run_all`` is called with: the items can be gone through once."""
+        return workers, self.job, self.once_through(items)
 
     def expect_each(self, given: Any, items: list[str]) -> None:
         """Expect for each item its result or its error, in order."""
@@ -69,6 +92,52 @@ class _LimitSpy:
             expect(fits, f"in the place of {item} saw {got!r}", do=do)
             times = self.asked[item]
             expect(times == 1, f"{item} was asked for {times} times", do="ask once for each")
+
+
+def _attempt(function: Callable[..., Any], spy: _LimitSpy, given: Callable[[], Any]) -> Run:
+    """Run the learner's function as `attempt` does, with hints that know what the jobs did."""
+    try:
+        return attempt(function, *given())
+    except NotYet as reason:
+        saw = str(reason).partition("; try: ")[0]
+        if " never ended" in saw and spy.asleep:
+            raise NotYet(
+                saw.partition("; ")[0],
+                "something goes round without pause, so the fast-forward clock cannot go on",
+                "await something that wakes you, as a lock does",
+            ) from None
+        if " deadlocked" in saw and re.search(r"(Semaphore|Lock)\.acquire", saw) and spy.asked:
+            raise NotYet(saw, do="`async with`, which gives back on every way out") from None
+        if "Group: " not in saw:
+            raise
+        error = simulate(function, *given(), max_turns=_TURNS, patience=_PATIENCE).error
+        inner = error
+        while isinstance(inner, BaseExceptionGroup):
+            inner = inner.exceptions[0]
+        raise NotYet(
+            f"{function.__name__} raised {type(error).__name__}: {type(inner).__name__}: {inner}",
+            "in a TaskGroup one failure ends all" if "in a TaskGroup (" in str(error) else "",
+            "catch the error right where you await it" if inner in spy.failed else "",
+        ) from None
+
+
+def _expect_to_let_go(function: Callable[..., Any], spy: _LimitSpy, *args: Any) -> None:
+    """Cancel the function half-way: whatever it has started must not go on."""
+
+    async def half_way() -> None:
+        async with asyncio.timeout(_CANCEL):
+            await asyncio.create_task(function(*args))
+
+    run = simulate(half_way, max_turns=_TURNS, patience=_PATIENCE)
+    late = run.seconds > _CANCEL + 1e-6
+    kept = late or not all(task and task.cancelled() for task in spy.cut)
+    expect(
+        isinstance(run.error, TimeoutError) and not kept,
+        f"{function.__name__} was cancelled after {_CANCEL} s, but "
+        + (f"went on until {run.seconds:g} s" if late else "a task of it ended as if it were not"),
+        "it swallows the CancelledError",
+        "except Exception, not BaseException",
+    )
 
 
 @judged
@@ -91,7 +160,7 @@ def check_load_per_server(load_per_server: Callable[..., Any]) -> None:
     for limit, n, bad in (2, 6, ()), (3, 10, ("blue/2.csv", "red/3.csv")), (1, 4, ("red/0.csv",)):
         files = [f"{server}/{i}.csv" for i in range(n) for server in servers]
         spy = _LimitSpy(limit, bad)
-        run = attempt(load_per_server, limit, files, spy.job)
+        run = _attempt(load_per_server, spy, partial(tuple, (limit, files, spy.job)))
         for server, most in spy.most.items():
             expect(
                 most <= limit,
@@ -106,6 +175,8 @@ def check_load_per_server(load_per_server: Callable[..., Any]) -> None:
         )
         spy.expect_each(run.result, files)
     _LimitSpy(0).expect_each(attempt(load_per_server, 2, [], _LimitSpy(0).job).result, [])
+    spy = _LimitSpy(9)
+    _expect_to_let_go(load_per_server, spy, 2, [f"red/{i}.csv" for i in range(6)], spy.job)
 
 
 @judged
@@ -126,7 +197,7 @@ def check_run_all(run_all: Callable[..., Any]) -> None:
     """
     for workers, n, bad in (4, 20, ()), (1, 5, ("item0",)), (3, 30, ("item4", "item9")), (5, 2, ()):
         items, spy = [f"item{i}" for i in range(n)], _LimitSpy(n, bad)
-        run = attempt(run_all, workers, spy.job, spy.once_through(items))
+        run = _attempt(run_all, spy, partial(spy.once, workers, items))
         expect(
             max(run.max_in_flight - 1, *spy.most.values(), 0) <= workers,  # one may hand out
             f"saw {run.max_in_flight} tasks at once, for {workers} workers",
@@ -146,6 +217,8 @@ def check_run_all(run_all: Callable[..., Any]) -> None:
         )
         spy.expect_each(run.result, items)
     _LimitSpy(0).expect_each(attempt(run_all, 2, _LimitSpy(0).job, iter([])).result, [])
+    spy = _LimitSpy(9)
+    _expect_to_let_go(run_all, spy, 2, spy.job, iter([f"item{i}" for i in range(6)]))
 
 
 @judged
@@ -164,12 +237,14 @@ def check_label_all(label_all: Callable[..., Any]) -> None:
     >>> print(check_label_all(a_model_for_each).hint.partition(";")[0])
     the model was loaded 5 times
     """
-    for n in 5, 1, 12:
+    for n in 5, 1, 12, 0:
         spy, loads = _LimitSpy(n), Counter[str]()
 
-        async def load_model(name: str = f"model{n}", loads: Counter[str] = loads) -> str:
+        async def load_model(
+            name: str = f"model{n}", loads: Counter[str] = loads, s: Any = spy
+        ) -> str:
             loads[name] += 1
-            await asyncio.sleep(2)
+            await s.sleep(2)
             return name
 
         async def infer(model: object, file: str, name: str = f"model{n}", s: Any = spy) -> str:
@@ -179,19 +254,29 @@ def check_label_all(label_all: Callable[..., Any]) -> None:
             return answer
 
         files = [f"file{i}" for i in range(n)]
-        run = attempt(label_all, files, load_model, infer)
+        try:
+            run = _attempt(label_all, spy, partial(tuple, (files, load_model, infer)))
+        finally:  # of all that may be wrong, this comes first
+            first = "load it when the first file needs it"
+            expect(n or not loads, "the model was loaded, though there is no file", do=first)
         times = loads[f"model{n}"]
         expect(
-            times == 1,
+            times or not n, "the model was never loaded", do="await load_model() before you infer"
+        )
+        expect(
+            times <= 1,
             f"the model was loaded {times} times",
-            "between `if model is None` and the end of the load, others run too" if times else "",
+            "between `if model is None` and the end of the load, others run too",
             "one lock for all, around the question and the load",
         )
-        enough = 2 + max(map(spy.seconds, files)) + 1e-6
+        enough = 2 + max(map(spy.seconds, files), default=0) + 1e-6
+        apart = spy.most[""] < n
         expect(
             run.seconds <= enough,
             f"took {run.seconds:.2f} s where {enough:.2f} s are enough",
-            "the inferences need not wait for each other",
-            "release the lock before you infer",
+            "the inferences wait for each other" if apart else "",
+            "do not hold anything while you infer, and `gather` the files"
+            if apart
+            else "infer as soon as the model is there",
         )
         spy.expect_each(run.result, files)

@@ -28,14 +28,15 @@ ANSWERS = """async () => {
 
 RUN = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"
 
-# What went wrong in the cells, with the number of each.
+# What went wrong in the cells, with the number of each, save what is tagged to.
 FAULTS = """() => {
     const faults = [];
     window.jupyterapp.shell.currentWidget.content.widgets.forEach((cell, number) => {
+        const tags = cell.model.getMetadata('tags') ?? [];
         for (const output of cell.model.sharedModel.toJSON().outputs ?? []) {
-            if (output.output_type === 'error')
+            if (output.output_type === 'error' && !tags.includes('raises-exception'))
                 faults.push(`cell ${number}: ${output.ename}: ${output.evalue}`);
-            else if (output.name === 'stderr')
+            else if (output.name === 'stderr' && !tags.includes('shows-stderr'))
                 faults.push(`cell ${number} on stderr: ${output.text}`);
         }
     });
@@ -123,14 +124,14 @@ class Notebook:
 
     def explorers(self) -> list["Explorer"]:
         """What `helpers.explore` shows, in each cell that shows it."""
-        boxes = self.page.locator(".widget-vbox", has=self.page.locator("> .explore-picture"))
+        boxes = self.page.locator(".widget-vbox:has(> .explore-picture)")
         names = self.shown("Explorer")
         expect(boxes).to_have_count(len(names), timeout=PATIENCE)
         return [Explorer(self, boxes.nth(at), name) for at, name in enumerate(names)]
 
     def replays(self) -> list["Replay"]:
         """What `helpers.replay` shows, in each cell that shows it."""
-        boxes = self.page.locator(".widget-vbox", has=self.page.locator("> * > .replay-play"))
+        boxes = self.page.locator(".widget-vbox:has(> * > .replay-play)")
         names = self.shown("Replay")
         expect(boxes).to_have_count(len(names), timeout=PATIENCE)
         return [Replay(self, boxes.nth(at), name) for at, name in enumerate(names)]
