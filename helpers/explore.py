@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import html
 import inspect
 import threading
@@ -18,6 +17,7 @@ import ipywidgets as widgets
 from .clock import check_coroutine_function, simulate
 from .plot import compare, png, timeline
 from .prints import Text, collected
+from .screen import Picture, Screen
 from .trace import Camera, Run
 
 __all__ = ["Explorer", "explore"]
@@ -59,7 +59,7 @@ def explore(
     return Explorer(function, controls, real)
 
 
-class Explorer(widgets.VBox):  # type: ignore[misc]
+class Explorer(Screen):
     """What `explore` shows: controls, buttons, a line of text, a picture, what was printed.
 
     Attributes
@@ -101,11 +101,8 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         self.stop.disabled = True
         self.play.disabled = self._loop is None
         self.line = widgets.HTML()
-        self.picture = widgets.Image(format="png")
+        self.picture = Picture()
         self.printed = widgets.HTML()
-        self.picture.layout.max_width = "100%"
-        self.picture.layout.align_self = "flex-start"  # its own size, not enlarged
-        self.picture.layout.object_fit = "contain"
         super().__init__(
             [
                 *self.controls.values(),
@@ -133,15 +130,6 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
 
     def __repr__(self) -> str:
         return f"explore({self.function.__name__}{_written(self._shown, ', ')}): {self.run!r}"
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        """The widget; and where none can live (GitHub, paper) its picture."""
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        if data is not None:
-            data["text/plain"] = repr(self)
-            data["image/png"] = base64.b64encode(self.picture.value).decode()
-        return bundle
 
     # A move. Callbacks may come on any thread: they only note what is wanted, and one worker
     # does the latest of it. What it has at hand meanwhile is shown, so that a picture follows the
@@ -206,8 +194,7 @@ class Explorer(widgets.VBox):  # type: ignore[misc]
         with self._lock:
             if turn >= self._oldest and (growing is None or growing.on):
                 self.run, self._shown = run, values
-                self.picture.value = picture
-                self.picture.tooltip = f"Timeline: {run!r}"  # for those who cannot see it
+                self.picture.show(picture, run)
                 self.line.value = _as_html(repr(run), run.error)
                 self.printed.value = _printed(run.output)
 

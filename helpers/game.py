@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import html
-from typing import Any
 
 import ipywidgets as widgets
 
 from .plot import png, timeline
 from .replay import Moments
+from .screen import Picture, Screen
 from .trace import Lane, Run
 
 __all__ = ["be_the_loop"]
@@ -80,14 +79,14 @@ class _Game:
             self.log.append(f"{time:.2f} s  {lane.name}" + ("" if stops else ": has ended"))
 
 
-class _Board(widgets.VBox):  # type: ignore[misc]
+class _Board(Screen):
     """The view: a button and a state for each coroutine, the answer, and the steps so far."""
 
     def __init__(self, run: Run) -> None:
         self.run, self.game = run, _Game(run)
         self.answer, self.steps = widgets.HTML(), widgets.HTML(layout={"width": "40%"})
-        self.picture = widgets.Image(value=png(timeline(run)), tooltip=f"Timeline: {run!r}")
-        self.picture.layout = {"max_width": "100%", "align_self": "flex-start"}
+        self.picture = Picture()
+        self.picture.show(png(timeline(run)), run)
         self.states = [widgets.HTML() for _ in self.game.lanes]
         self.buttons = [widgets.Button(description=lane.name) for lane in self.game.lanes]
         for button, lane in zip(self.buttons, self.game.lanes, strict=True):
@@ -99,12 +98,6 @@ class _Board(widgets.VBox):  # type: ignore[misc]
 
     def __repr__(self) -> str:
         return f"be_the_loop, {len(self.game.moments)} steps: {self.run!r}"
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        """The widget; and where none can live (GitHub, paper) the timeline."""
-        widget = super()._repr_mimebundle_(**kwargs)
-        picture = base64.b64encode(self.picture.value).decode()
-        return {**widget, "text/plain": repr(self), "image/png": picture}
 
     def _show(self, answer: str) -> None:
         game = self.game

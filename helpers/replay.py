@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import base64
 import bisect
 import html
 import inspect
@@ -17,6 +16,7 @@ import ipywidgets as widgets
 
 from .chain import is_own
 from .plot import png, timeline
+from .screen import Picture, Screen
 from .trace import Lane, Run, Segment
 
 __all__ = ["Moment", "Moments", "Replay", "replay"]
@@ -174,7 +174,7 @@ def replay(run: Run) -> Replay:
     return Replay(run)
 
 
-class Replay(widgets.VBox):  # type: ignore[misc]
+class Replay(Screen):
     """What `replay` shows: a player, a timeline with a cursor, the source, the lanes by state.
 
     Attributes
@@ -203,7 +203,7 @@ class Replay(widgets.VBox):  # type: ignore[misc]
         rows.append(min(self.moments.most, 3 * _MOST) + 6)
         for panel in (self.source, self.lanes):  # as high as ever needed, so that nothing jumps
             panel.layout.height = f"{_ROW * min(max(rows), _ROWS + 4)}px"
-        self.picture, self.cursor = widgets.Image(format="png"), widgets.HTML()
+        self.picture, self.cursor = Picture(), widgets.HTML()
         self._draw()
         widgets.jslink((self.play, "value"), (self.step, "value"))
         self.back.on_click(lambda button: self._move(-1))
@@ -225,15 +225,6 @@ class Replay(widgets.VBox):  # type: ignore[misc]
         count = len(self.moments)
         return f"replay of {count:,} step{'s' * (count != 1)}: {self.run!r}"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        """The widget; and where none can live (GitHub, paper) the timeline."""
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        if data is not None:
-            data["text/plain"] = repr(self)
-            data["image/png"] = base64.b64encode(self.picture.value).decode()
-        return bundle
-
     def _draw(self) -> None:
         """The timeline, once; and where in it the cursor goes."""
         figure = timeline(self.run)
@@ -242,15 +233,13 @@ class Replay(widgets.VBox):  # type: ignore[misc]
         self._left, self._width = box.x0, box.width
         self._top, self._bottom = 1 - box.y1, 1 - box.y0
         self._seconds = ax.get_xlim()[1]
-        self.picture.value = png(figure)
-        self.picture.tooltip = f"Timeline: {self.run!r}"  # for those who cannot see it
+        self.picture.show(png(figure), self.run)
 
     def _overlaid(self) -> Any:
         """The picture, and the cursor upon it."""
         for part in (self.picture, self.cursor):
             part.layout.grid_area = "1 / 1"
             part.layout.margin = "0"
-        self.picture.layout.max_width = "100%"
         self.cursor.layout.align_self = "stretch"
         return widgets.GridBox(
             [self.picture, self.cursor],

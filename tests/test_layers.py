@@ -19,6 +19,7 @@ FLOORS = {  # the first floor has steps of its own
     "checks": 4,
     "verdict": 3,
     "plot": 3,
+    "screen": 3,
     "clock": 2,
     "infer": 1.2,
     "load": 1.1,

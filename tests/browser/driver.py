@@ -28,6 +28,11 @@ ANSWERS = """async () => {
 
 RUN = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"
 
+# Waits for every code cell to have been run: after an error that is meant, Lab's promise is kept
+# while others still wait for their turn.
+COUNTED = """() => window.jupyterapp.shell.currentWidget.content.widgets
+    .every(cell => cell.model.type !== 'code' || cell.model.executionCount !== null)"""
+
 # What went wrong in the cells, with the number of each, save what is tagged to.
 FAULTS = """() => {
     const faults = [];
@@ -92,6 +97,7 @@ class Notebook:
         """Run every cell, and wait for the last one."""
         assert self.settled(ANSWERS, timeout=2 * PATIENCE), "The kernel does not answer."
         self.settled(RUN, timeout=RUN_ALL)
+        self.page.wait_for_function(COUNTED, timeout=RUN_ALL)
         self.page.wait_for_function(IDLE, timeout=PATIENCE)
 
     def faults(self) -> list[str]:
