@@ -127,6 +127,37 @@ def loop_without_knobs(*coroutines):
     return []
 
 
+def loop_stop_iteration_too(*coroutines, clock, wait):
+    """`except Exception` stands before `except StopIteration`."""
+    line, results, numbers = deque(coroutines), {}, count()
+    timers: list[Any] = []
+    while line or timers:
+        if not line:
+            wait(max(0, timers[0][0] - clock()))
+        while timers and timers[0][0] <= clock():
+            line.append(heappop(timers)[2])
+        if line:
+            coroutine = line.popleft()
+            try:
+                heappush(timers, (clock() + coroutine.send(None), next(numbers), coroutine))
+            except Exception as error:
+                results[coroutine] = error
+    return [results[coroutine] for coroutine in coroutines]
+
+
+def loop_never_waits(*coroutines, clock, wait):
+    return a_loop(*coroutines, clock=clock, wait=lambda seconds: None)
+
+
+def loop_own_error(*coroutines, clock, wait):
+    return coroutines[99]
+
+
+def loop_waits_for_ever(*coroutines, clock, wait):
+    while True:
+        wait(1)
+
+
 def loop_endless(*coroutines, clock, wait):
     while True:
         pass
@@ -145,11 +176,15 @@ def test_loop_right(answer):
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (loop_stub, "ConnectionError: lost"),
+        (loop_stub, "ConnectionError: lost; that is the error to keep as a result"),
         (loop_only_connections, "ValueError: wrong"),
         (loop_catches_stop_button, "that is ■"),
         (loop_drops_errors, "wanted a list of 3"),
-        (loop_as_they_end, "wanted ['a', 'b', 'c']"),
+        (loop_as_they_end, "wanted ['a', 'b', 'c']; try: the order of the arguments"),
+        (loop_stop_iteration_too, "StopIteration is an Exception too; try: catch it first"),
+        (loop_never_waits, "nobody called wait, so the clock stood still"),
+        (loop_own_error, "raised IndexError: tuple index out of range"),
+        (loop_waits_for_ever, "its loop has no way out"),
         (loop_no_heap, "a timer heap"),
         (loop_unfair, "a timer heap"),
         (loop_one_by_one, "a timer heap"),
@@ -192,6 +227,22 @@ async def every_by_call_at(seconds, times, call):
         finally:
             timer.cancel()
         call()
+
+
+async def every_in_callbacks(seconds, times, call):
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    for number in range(times):
+        box = loop.create_future()
+
+        def fire(box=box):
+            try:
+                box.set_result(call())
+            except Exception as error:
+                box.set_exception(error)
+
+        loop.call_at(begin + number * seconds, fire)
+        await box
 
 
 # --- and wrong ones ---
@@ -237,6 +288,52 @@ async def every_eats_errors(seconds, times, call):
     await every_by_sleep(seconds, times, safely)
 
 
+async def every_without_begin(seconds, times, call):
+    loop = asyncio.get_running_loop()
+    for number in range(times):
+        await asyncio.sleep(number * seconds - loop.time())
+        call()
+
+
+async def every_by_call_later(seconds, times, call):
+    loop = asyncio.get_running_loop()
+    for number in range(times):
+        loop.call_later(number * seconds, call)
+    await asyncio.sleep((times - 1) * seconds)
+
+
+async def every_by_gather(seconds, times, call):
+    async def one(number):
+        await asyncio.sleep(number * seconds)
+        call()
+
+    await asyncio.gather(*(one(number) for number in range(times)))
+
+
+async def every_by_task_group(seconds, times, call):
+    async def one(number):
+        await asyncio.sleep(number * seconds)
+        call()
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(times):
+            group.create_task(one(number))
+
+
+async def every_error_at_the_end(seconds, times, call):
+    errors = []
+
+    def noting():
+        try:
+            call()
+        except Exception as error:
+            errors.append(error)
+
+    await every_by_sleep(seconds, times, noting)
+    if errors:
+        raise errors[0]
+
+
 async def every_forgets_times(seconds, times, call):
     await every_by_sleep(seconds, 3, call)
 
@@ -259,9 +356,9 @@ def every_plain(seconds, times, call):
         call()
 
 
-@pytest.mark.parametrize("answer", [every_by_sleep, every_by_call_at])
+@pytest.mark.parametrize("answer", [every_by_sleep, every_by_call_at, every_in_callbacks])
 def test_every_right(answer):
-    """Two right ones of different kinds."""
+    """Right ones of different kinds."""
     assert repr(check_every(answer)) == "ok"
 
 
@@ -269,11 +366,16 @@ def test_every_right(answer):
     ("answer", "hint"),
     [
         (every_stub, "called at [0.0, 1.3, 2.6]; wanted [0.0, 1.0, 2.0]"),
-        (every_one_more_sleep, "it took 3 s; wanted 2.3 s"),
+        (every_one_more_sleep, "it took 3 s; wanted 2.3 s; try: end with the last call"),
         (every_late, "called at [1.0, 2.0, 3.0]; wanted [0.0, 1.0, 2.0]"),
-        (every_blocks, "await asyncio.sleep"),
-        (every_eats_errors, "did not come out"),
-        (every_forgets_times, "wanted [0.0, 1.0, 2.0, 3.0]"),
+        (every_blocks, "it held the loop 2.3 s; try: await asyncio.sleep"),
+        (every_eats_errors, "every raised nothing; wanted that ValueError"),
+        (every_without_begin, "wanted [0.7, 1.7, 2.7, 3.7]; try: note the loop's time"),
+        (every_by_call_later, "where the 2nd call raises ValueError: every raised nothing"),
+        (every_by_gather, "where the 2nd call raises ValueError: one(2) still ran"),
+        (every_by_task_group, "every raised ExceptionGroup"),
+        (every_error_at_the_end, "called 3 times; wanted 2"),
+        (every_forgets_times, "wanted [0.7, 1.7, 2.7, 3.7]; try: call() 4 times"),
         (every_in_background, "still ran"),
         (every_for_ever, "never ended"),
         (every_deadlocks, "deadlocked"),
@@ -370,6 +472,10 @@ async def polite_in_a_thread(work, chunks):
     return [await asyncio.to_thread(work, chunk) for chunk in chunks]
 
 
+async def polite_breaks(work, chunks):
+    raise KeyError("oops")
+
+
 async def polite_short(work, chunks):
     return (await polite_by_sleep(work, chunks))[1:]
 
@@ -397,15 +503,16 @@ def test_polite_right(answer):
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (polite_stub, "others waited for 2 chunks on end"),
+        (polite_stub, "others waited for 2 chunks on end; wanted 1; try: what puts you at the end"),
         (polite_awaits_a_coroutine, "others waited for 2 chunks on end"),
         (polite_gathers, "chunks on end"),
         (polite_sleeps_long, "the work alone takes 1 s"),
-        (polite_now_and_then, "others waited for 2 chunks on end"),
+        (polite_now_and_then, "others waited for 2 chunks on end; wanted 1; try: await asyncio"),
+        (polite_breaks, "raised KeyError: 'oops'"),
         (polite_loses_results, "gave None"),
         (polite_eats_errors, "did not come out"),
         (polite_twice, "each once and in order"),
-        (polite_in_a_thread, "a thread"),
+        (polite_in_a_thread, "that would do in life; try: slices, here, on this thread"),
         (polite_short, "wanted ['A', 'B']"),
         (polite_for_ever, "never ended"),
         (polite_deadlocks, "deadlocked"),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import reprlib
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
-from ..clock import busy
+from ..clock import RealIO, busy
+from ..trace import Run
 from ..verdict import NotYet, attempt, expect, judged
 
 __all__ = ["check_every", "check_loop", "check_polite"]
@@ -46,8 +48,12 @@ def check_loop(run_all: Callable[..., Any]) -> None:
         expect(fits, saw, f"wanted a list of {len(plan)}")
         due = sorted(((when, item) for item, when in plan.items()), key=lambda pair: pair[0])
         expect(ends == due, f"{told}they ended at {ends}", f"wanted {due}", "a timer heap")
+        stops = any(isinstance(item, StopIteration) for item in answer)
+        expect(not stops, saw, "StopIteration is an Exception too", "catch it first")
         same = all(a is b for a, b in zip(answer, plan, strict=True))
-        expect(same, saw, f"wanted {list(plan)}", "results[coroutine] = error")
+        mixed = {id(item) for item in answer} == {id(item) for item in plan}
+        do = "the order of the arguments" if mixed else "results[coroutine] = error"
+        expect(same, saw, f"wanted {list(plan)}", do)
 
 
 @judged
@@ -66,31 +72,44 @@ def check_every(every: Callable[..., Any]) -> None:
     ok
     """
     error = ValueError("call failed")
-    plans: list[tuple[float, list[Any]]] = [
-        (1.0, [0.3, 0.3, 0.3]),
-        (1.0, [0.0, 0.0, 0.0, 0.0]),
-        (0.5, [0.0, 0.4, 0.1]),
-        (2.0, []),
-        (1.0, [0.0, error, 0.0]),
+    plans: list[tuple[float, float, list[Any]]] = [
+        (0.0, 1.0, [0.3, 0.3, 0.3]),
+        (0.7, 1.0, [0.0, 0.0, 0.0, 0.0]),
+        (0.0, 0.5, [0.0, 0.4, 0.1]),
+        (0.0, 2.0, []),
+        (0.0, 1.0, [0.0, error, 0.0]),
     ]
-    for seconds, holds in plans:
+    for begin, seconds, holds in plans:
         calls: list[float] = []
         call = _holder(holds, calls)
-        told = f"every({seconds:g}, {len(holds)}, call), where calls take {holds} s:"
-        failed = error in holds
-        run = attempt(every, seconds, len(holds), call, fails=failed)
-        if failed:
-            expect(run.error is error, "the error of a call did not come out", do="no except")
+        told = f"every({seconds:g}, {len(holds)}, call), where "
+        if error in holds:
+            told += "the 2nd call raises ValueError:"
+            try:
+                run = attempt(every, seconds, len(holds), call, fails=True)
+            except NotYet as reason:
+                raise NotYet(f"{told} {reason}") from None
+            raised = f"raised {run.error!r}" if run.error else "raised nothing"
+            do = "call in every itself, with no except"
+            expect(run.error is error, f"{told} every {raised}", "wanted that ValueError", do)
+            expect(len(calls) == 2, f"{told} it was called {len(calls)} times", "wanted 2")
             return
-        due = [number * seconds for number in range(len(holds))]
+        told += f"calls take {holds} s{f', begun at {begin:g} s' if begin else ''}:"
+        run = _begun_at(begin, every, seconds, len(holds), call)
+        due = [begin + number * seconds for number in range(len(holds))]
         saw = [round(when, 6) for when in calls]
-        now = "asyncio.get_running_loop().time() says what time it is"
-        expect(saw == due, f"{told} called at {saw}", f"wanted {due}", now)
-        held = abs(run.held - sum(holds)) < 1e-6
+        do = "asyncio.get_running_loop().time() says what time it is"
+        if len(saw) != len(due):
+            do = f"call() {len(due)} times"
+        elif begin:
+            do = "note the loop's time at the start"
+        expect(saw == due, f"{told} called at {saw}", f"wanted {due}", do)
+        held = run.held < sum(holds) + 1e-6
         expect(held, f"{told} it held the loop {run.held:g} s", do="await asyncio.sleep(...)")
-        end = due[-1] + holds[-1] if due else 0.0
+        end = due[-1] + holds[-1] if due else begin
         took = abs(run.seconds - end) < 1e-6
-        expect(took, f"{told} it took {run.seconds:g} s", f"wanted {end:g} s", "end with the last")
+        wanted, do = f"wanted {end - begin:g} s", "end with the last call"
+        expect(took, f"{told} it took {run.seconds - begin:g} s", wanted, do)
 
 
 @judged
@@ -102,23 +121,29 @@ def check_polite(polite: Callable[..., Any]) -> None:
     >>> async def polite(work, chunks):
     ...     return [work(chunk) for chunk in chunks]
     >>> check_polite(polite)
-    not yet: others waited for 2 chunks on end; wanted 1; try: await asyncio.sleep(0)
+    not yet: others waited for 2 chunks on end; wanted 1; try: what puts you at the end of the line
     """
     bad = ValueError("bad chunk")
     plans: list[list[Any]] = [["a", "b"], ["a", "b", "c", "d", "e"], ["a"], [], ["a", bad, "c"]]
     for chunks in plans:
         begun: list[Any] = []
         longest: list[int] = [0]
-        run = attempt(polite, _worker(begun, longest), chunks, fails=bad in chunks)
+        run = attempt(polite, _worker(begun, longest), chunks, fails=True)
+        if isinstance(run.error, RealIO):
+            do = "slices, here, on this thread"
+            raise NotYet("it used a thread or a process", "that would do in life", do)
         if bad in chunks:
             expect(run.error is bad, "the error of a chunk did not come out", do="no except")
             return
+        error = run.error
+        expect(error is None, f"polite raised {type(error).__name__}: {error}")
         wanted = [chunk.upper() for chunk in chunks]
         saw = f"polite(work, {chunks}) gave {reprlib.repr(run.result)}"
         expect(run.result == wanted, saw, f"wanted {wanted}", "[work(chunk) for chunk in chunks]")
         expect(begun == chunks, f"worked on {begun}", f"wanted {chunks}, each once and in order")
         most, give = max(longest), "await asyncio.sleep(0)"
-        expect(most <= 1, f"others waited for {most} chunks on end", "wanted 1", give)
+        do = "what puts you at the end of the line" if most == len(chunks) else give
+        expect(most <= 1, f"others waited for {most} chunks on end", "wanted 1", do)
         took, work_only = f"it took {run.seconds:g} s", f"the work alone takes {run.held:g} s"
         expect(abs(run.seconds - run.held) < 1e-6, took, work_only, give)
 
@@ -127,12 +152,14 @@ class _Clock:
     """A clock that is moved by waiting."""
 
     now = 0.0
+    waits = 0
 
     def time(self) -> float:
         return self.now
 
     def wait(self, seconds: float) -> None:
         self.now += seconds
+        self.waits += 1
 
 
 class _Sleep:
@@ -163,10 +190,19 @@ def _loop(run_all: Any, jobs: list[Coroutine[Any, Any, Any]], clock: _Clock) -> 
 
     name = program.__name__ = getattr(run_all, "__name__", "run_all")
     try:
-        run = attempt(program)
+        run = attempt(program, fails=True)
+    except NotYet as reason:
+        if "never ended" not in str(reason) or clock.waits:
+            raise
+        why = "nobody called wait, so the clock stood still"
+        raise NotYet(f"{name} never ended", why, "wait(...) if nobody is ready") from None
     finally:
         for job in jobs:
             job.close()
+    if run.error is not None:
+        own = str(run.error) in ("lost", "wrong")
+        why = "that is the error to keep as a result" if own else ""
+        raise NotYet(f"{name} raised {type(run.error).__name__}: {run.error}", why)
     if inspect.iscoroutine(run.result):
         run.result.close()
         raise NotYet(f"{name} is a coroutine function", "a loop runs them, who runs it?", "def")
@@ -175,13 +211,28 @@ def _loop(run_all: Any, jobs: list[Coroutine[Any, Any, Any]], clock: _Clock) -> 
     return run.result
 
 
+def _begun_at(begin: float, every: Any, seconds: float, times: int, call: Any) -> Run:
+    """Run the learner's function, with `begin` on the loop's clock when it begins."""
+    if not begin:
+        return attempt(every, seconds, times, call)
+
+    @functools.wraps(every)
+    async def later(*args: Any) -> Any:
+        await asyncio.sleep(begin)
+        return await every(*args)
+
+    return attempt(later, seconds, times, call)
+
+
 def _holder(holds: list[Any], calls: list[float]) -> Callable[[], None]:
     """Make a call that notes when it was made, and then holds the loop or fails."""
 
     def call() -> None:
-        calls.append(asyncio.get_running_loop().time())
+        loop = asyncio.get_running_loop()
+        calls.append(loop.time())
         hold = holds[len(calls) - 1] if len(calls) <= len(holds) else 0.0
         if isinstance(hold, Exception):
+            loop.set_exception_handler(lambda loop, context: None)  # the verdict says it
             raise hold
         busy(hold)
 

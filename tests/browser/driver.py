@@ -283,7 +283,7 @@ class Replay(Widget):
         expect(self.box.locator(".replay-step .widget-readout")).to_have_text(f"{step}")
         time, runs, left = self.evaluate(
             f"(f'{{it.moments[{step - 1}].time:.3f}} s', it.moments[{step - 1}].lane.name, "
-            f"it._left + it._width * it.moments[{step - 1}].time / it._seconds)"
+            f"float(it._left + it._width * it.moments[{step - 1}].time / it._seconds))"
         )
         rows = self.box.locator(".replay-lanes tr")
         expect(rows.nth(0)).to_contain_text(time, timeout=PATIENCE)
