@@ -58,6 +58,7 @@ picture: $(INSTALLED)  ## draw the picture of the README
 
 bench: $(INSTALLED)  ## measure, beside what else one could use
 	@$(RUN) -m benchmarks $(ARGS)
+	@test -n "$(ARGS)" || $(RUN) -m pytest -q tests/browser/speed.py
 
 clean:  ## remove the environment and what tools left behind
 	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info build

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import html
 import inspect
+import signal
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from typing import Any
 
@@ -24,6 +25,7 @@ __all__ = ["Explorer", "explore"]
 
 _TURNS, _PATIENCE = 50_000, 5.0  # of the loop, and real seconds, for a program behind a slider
 _FRAME = 0.15  # real seconds between two pictures of a run for real
+_LONGEST = 600.0  # real seconds of a run for real: nobody may be there any more to stop it
 
 
 def explore(
@@ -167,10 +169,14 @@ class Explorer(Screen):
             return run
 
     async def _film(self, camera: Camera, values: dict[str, Any]) -> Run:
-        mine = self._real = asyncio.get_running_loop(), camera
+        loop = asyncio.get_running_loop()
+        mine = self._real = loop, camera
+        limit = loop.call_later(_LONGEST, _stop, loop, camera)
         try:
-            return await camera.film(self.function(**values))
+            with _interruptible(loop, camera):
+                return await camera.film(self.function(**values))
         finally:
+            limit.cancel()
             if self._real is mine:
                 self._real = None
 
@@ -195,7 +201,7 @@ class Explorer(Screen):
             if turn >= self._oldest and (growing is None or growing.on):
                 self.run, self._shown = run, values
                 self.picture.show(picture, run)
-                self.line.value = _as_html(repr(run), run.error)
+                self.line.value = _as_html(repr(run) + _hint(run.error), run.error)
                 self.printed.value = _printed(run.output)
 
     def _say(self, turn: int, text: str) -> None:
@@ -232,9 +238,7 @@ class Explorer(Screen):
     def _cancel_real(self) -> None:
         real = self._real
         if real is not None:
-            loop, camera = real
-            with suppress(RuntimeError):  # the loop may have been closed this moment
-                loop.call_soon_threadsafe(lambda: camera.task and camera.task.cancel())
+            _stop(*real)
 
     def _start(self, turn: int, values: dict[str, Any]) -> None:
         self._cancel_real()
@@ -270,6 +274,35 @@ class Explorer(Screen):
             run.output = text.value()
             longest = max(until or 0.0, run.seconds)
             await asyncio.to_thread(self._show, turn, values, run, camera, longest)
+
+
+def _stop(loop: asyncio.AbstractEventLoop, camera: Camera) -> None:
+    with suppress(RuntimeError):  # the loop may have been closed this moment
+        loop.call_soon_threadsafe(lambda: camera.task and camera.task.cancel())
+
+
+@contextmanager
+def _interruptible(loop: asyncio.AbstractEventLoop, camera: Camera) -> Iterator[None]:
+    """Have ■ stop the run too, even one that holds the loop: by itself it only stops cells."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT) or signal.SIG_IGN
+
+    def interrupted(number: int, frame: Any) -> None:
+        if camera.current is not None:
+            camera.stop()
+            raise asyncio.CancelledError
+        _stop(loop, camera)
+        if callable(before):
+            before(number, frame)
+
+    signal.signal(signal.SIGINT, interrupted)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGINT) is interrupted:
+            signal.signal(signal.SIGINT, before)
 
 
 def _in_thread(coroutine: Coroutine[Any, Any, Run]) -> Run:
@@ -322,6 +355,12 @@ def _written(values: dict[str, Any], before: str) -> str:
 def _as_html(text: str, error: object) -> str:
     colour = "#a00000" if error is not None else "inherit"
     return f'<b style="color: {colour}; white-space: pre-wrap">{html.escape(text)}</b>'
+
+
+def _hint(error: BaseException | None) -> str:
+    if isinstance(error, NameError):
+        return " · has the cell that defines it been run? (Run ▸ Run All Above Selected Cell)"
+    return ""
 
 
 def _printed(text: str) -> str:

@@ -5,6 +5,7 @@ import base64
 import doctest
 import html
 import re
+import signal
 import sys
 import threading
 import time
@@ -347,6 +348,70 @@ def test_bars_grow_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(shown) > 2
     assert all("so far" in line for line in shown[:-1])
     assert "so far" not in shown[-1]
+
+
+@pytest.mark.parametrize("holds", [False, True])
+def test_an_interrupt_stops_a_run_for_real(holds: bool) -> None:
+    """■ by itself stops cells only; here it stops the run, also one that holds the loop."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a kernel does between cells
+    held = threading.Event()
+
+    async def long(parts: int) -> None:
+        async def part() -> None:
+            if holds:
+                held.set()
+                time.sleep(60)  # noqa: ASYNC251 - that is the point
+            await asyncio.sleep(60)
+
+        await asyncio.gather(*(part() for _ in range(parts)))
+
+    async def main() -> None:
+        explorer = explore(long, parts=(2, 4))
+        held.clear()
+        threading.Thread(target=interrupt, daemon=True).start()
+        explorer.play.click()
+        await until(lambda: explorer.run.real and explorer.run.over and explorer.stop.disabled)
+        assert text(explorer).startswith("cancelled after")
+        assert explorer.run.seconds < 60
+
+    def interrupt() -> None:
+        if holds:
+            held.wait()
+        else:
+            wait(lambda: callable(signal.getsignal(signal.SIGINT)))
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    try:
+        play(main)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_run_for_real_that_never_ends_does_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody need be there to stop it: the tab may have been closed."""
+    monkeypatch.setattr(module, "_LONGEST", 0.2)
+
+    async def main() -> None:
+        explorer = explore(short, parts=(2, 4), seconds=widgets.FloatText(3_600.0))
+        explorer.play.click()
+        await until(lambda: explorer.run.real and explorer.run.over and explorer.stop.disabled)
+        assert text(explorer).startswith("cancelled after")
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    play(main)
+
+
+def test_a_name_that_is_missing_is_hinted_at() -> None:
+    """Cells run out of order are the usual cause: it says to run those above."""
+
+    async def needs(files: int) -> None:
+        missing(files)  # type: ignore[name-defined]  # noqa: F821
+
+    explorer = explore(needs, files=(1, 3))
+    assert "name 'missing' is not defined · has the cell that defines it been run?" in text(
+        explorer
+    )
 
 
 def test_stop_cancels_what_runs() -> None:

@@ -123,13 +123,15 @@ class Lab:
     def url(self, notebook: str) -> str:
         return f"{self.address}/lab/workspaces/test/tree/{notebook}?reset&token={self.token}"
 
-    def ask(self, path: str, method: str = "GET") -> None:
-        """Send it a request; an `OSError` if it does not answer."""
+    def ask(self, path: str, method: str = "GET") -> Any:
+        """Send it a request, and return its answer; an `OSError` if there is none."""
         request = urllib.request.Request(
             self.address + path, method=method, headers={"Authorization": f"token {self.token}"}
         )
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=9):
-            pass
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
+            request, timeout=9
+        ) as said:
+            return json.loads(said.read() or "null")
 
 
 @pytest.fixture(scope="session")
@@ -182,7 +184,8 @@ def wait_for(lab: Lab, server: subprocess.Popen[bytes]) -> None:
     give_up = time.monotonic() + 120
     while True:
         try:
-            return lab.ask("/api/status")
+            lab.ask("/api/status")
+            return
         except OSError:
             if server.poll() is not None or time.monotonic() > give_up:
                 pytest.fail(f"JupyterLab does not answer:\n{lab.log.read_text()}", pytrace=False)
@@ -238,13 +241,15 @@ def open_notebook(
         return opened[-1]
 
     yield open_notebook
-    faults = [fault for notebook in opened for fault in notebook.faults()]
-    faults += witness.problems
-    if faults or request.node.stash.get(FAILED, False):
-        keep(request.node.name, page, witness, lab)
-    if opened:
-        opened[-1].settled("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
-    page.close()
+    try:
+        faults = [fault for notebook in opened for fault in notebook.faults()]
+        faults += witness.problems
+        if faults or request.node.stash.get(FAILED, False):
+            keep(request.node.name, page, witness, lab)
+    finally:
+        page.close()
+        for session in lab.ask("/api/sessions"):
+            lab.ask(f"/api/sessions/{session['id']}", "DELETE")
     assert faults == []
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
-PATIENCE = 60_000  # milliseconds for a thing that a busy machine may take long to do
-RUN_ALL = 240_000
+PATIENCE = 30_000  # milliseconds for a thing that a busy machine may take long to do
+RUN_ALL = 120_000
 
 # Waits for the kernel of the notebook in front to have nothing to do.
 IDLE = """() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel
@@ -36,7 +36,7 @@ COUNTED = """() => window.jupyterapp.shell.currentWidget.content.widgets
 # What went wrong in the cells, with the number of each, save what is tagged to.
 FAULTS = """() => {
     const faults = [];
-    window.jupyterapp.shell.currentWidget.content.widgets.forEach((cell, number) => {
+    window.jupyterapp?.shell.currentWidget.content.widgets.forEach((cell, number) => {
         const tags = cell.model.getMetadata('tags') ?? [];
         for (const output of cell.model.sharedModel.toJSON().outputs ?? []) {
             if (output.output_type === 'error' && !tags.includes('raises-exception'))
@@ -99,6 +99,32 @@ class Notebook:
         self.settled(RUN, timeout=RUN_ALL)
         self.page.wait_for_function(COUNTED, timeout=RUN_ALL)
         self.page.wait_for_function(IDLE, timeout=PATIENCE)
+
+    def run_cell(self, number: int) -> None:
+        """Run one cell, counted from 0, and wait for it."""
+        self.page.evaluate(
+            "at => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = at; }", number
+        )
+        self.settled("() => window.jupyterapp.commands.execute('notebook:run-cell')")
+        self.page.wait_for_function(IDLE, timeout=PATIENCE)
+
+    def restart_and_run_all(self) -> None:
+        """As by the menu, with the question that it asks."""
+        self.page.evaluate(
+            """() => {
+                window.settled = null;
+                window.jupyterapp.commands.execute('notebook:restart-run-all')
+                    .then(value => { window.settled = [value]; });
+            }"""
+        )
+        self.page.locator(".jp-Dialog .jp-mod-accept").click()
+        self.page.wait_for_function("() => window.settled", timeout=RUN_ALL)
+        self.page.wait_for_function(COUNTED, timeout=RUN_ALL)
+        self.page.wait_for_function(IDLE, timeout=PATIENCE)
+
+    def interrupt(self) -> None:
+        """Press ■."""
+        self.settled("() => window.jupyterapp.commands.execute('notebook:interrupt-kernel')")
 
     def faults(self) -> list[str]:
         """Errors, and whatever was written on stderr."""

@@ -1,16 +1,13 @@
 """The first notebook in a real browser: what a newcomer does, and what it then shows."""
 
 import re
-import statistics
 from collections.abc import Callable
-from pathlib import Path
 
-from driver import PATIENCE, Explorer, Notebook, notebook
+from driver import PATIENCE, Explorer, Notebook
 from playwright.sync_api import expect
 
 START = "00_start_here.ipynb"
 SLOW, FAST = "one after the other", "each on its own way"
-MOVES = 12
 
 
 def expected(notebook: Notebook, files: int, strategy: str) -> str:
@@ -82,80 +79,3 @@ def test_a_newcomer_runs_it_moves_sliders_pins_and_runs_for_real(
     explorer.press("files", "ArrowLeft")
     shows(notebook, explorer, SLOW)
     assert notebook.evaluate("2 + 2") == 4  # the kernel is free for the next cell
-
-
-STORY = """
-import asyncio
-import matplotlib.pyplot as plt
-from ipywidgets import interact
-from helpers import explore, infer, load_data, simulate
-
-async def one(file):
-    return await infer("model", await load_data(file))
-
-async def story(files):
-    return await asyncio.gather(*(one(f"dataset{n}.csv") for n in range(1, files + 1)))
-"""
-OURS = "explore(story, files=(1, 40))"
-THEIRS = """
-%matplotlib inline
-
-def draw(files):
-    lanes = simulate(story, files).lanes
-    colours = {"one": "C2", "load_data": "C0", "infer": "C1"}
-    figure, ax = plt.subplots(figsize=(9.6, 1.8 + min(0.32 * files, 6.4)))
-    for row, lane in enumerate(lanes):
-        for s in lane.segments:
-            if s.end > s.start:
-                ax.barh(row, s.end - s.start, left=s.start, color=colours[s.call], hatch="///")
-    ax.set_yticks(range(files), [lane.name for lane in lanes])
-    ax.set_xlabel("seconds")
-    plt.show()
-
-_ = interact(draw, files=(1, 40))
-"""
-# Moves a slider by one and tells how many milliseconds later another picture is on the screen.
-MOVE = """([slider, picture]) => new Promise((done, lost) => {
-    const shown = () => {
-        const img = document.querySelector(picture);
-        return img && img.complete && img.naturalWidth > 0 ? img.src : null;
-    };
-    const before = shown();
-    const start = performance.now();
-    const look = () => {
-        const now = shown();
-        if (now !== null && now !== before) done(performance.now() - start);
-        else if (performance.now() - start > 60_000) lost('No other picture came.');
-        else requestAnimationFrame(look);
-    };
-    document.querySelector(slider + ' .noUi-handle').dispatchEvent(
-        new KeyboardEvent('keydown', {key: 'ArrowRight', bubbles: true}));
-    look();
-})"""
-
-
-def test_a_picture_follows_the_slider_sooner_than_with_interact(
-    open_notebook: Callable[[str], Notebook], lab, say: Callable[[str], None]
-) -> None:
-    """The same moves of the same program, ours and `interact` with pyplot, turn by turn."""
-    Path(lab.folder, "speed.ipynb").write_text(notebook(STORY, OURS, THEIRS))
-    opened = open_notebook("speed.ipynb")
-    opened.run_all()
-    (explorer,) = opened.explorers()
-    page = opened.page
-    cell = ".widget-interact "
-    ours = (".explore-files", ".explore-picture")
-    theirs = (cell + ".widget-slider", cell + ".jp-OutputArea-output img")
-    page.locator(theirs[1]).wait_for()
-    times: dict[tuple[str, str], list[float]] = {ours: [], theirs: []}
-    for _ in range(MOVES):
-        for way, measured in times.items():
-            measured.append(page.evaluate(MOVE, list(way)))
-            page.wait_for_timeout(200)
-    assert explorer.value("files") == 20 + MOVES
-    median = {way: statistics.median(measured) for way, measured in times.items()}
-    say(
-        f"from slider move to new picture, median of {MOVES} moves, 20 to {20 + MOVES} lanes: "
-        f"explore {median[ours]:.0f} ms, interact with pyplot {median[theirs]:.0f} ms; "
-        f"ratio {median[ours] / median[theirs]:.2f}"
-    )

@@ -1,0 +1,272 @@
+"""What a class does to a widget: it may not freeze, lie, or die."""
+
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from driver import IDLE, PATIENCE, Explorer, Notebook, notebook
+from playwright.sync_api import expect
+
+Open = Callable[[str], Notebook]
+REAL = re.compile(r"^\d+\.\d\d s \(real\)")
+
+STORY = """
+import asyncio
+from helpers import explore, load_data, simulate
+
+async def story(files=3, limit=2):
+    gate = asyncio.Semaphore(limit)
+    async def one(file):
+        async with gate:
+            return await load_data(file)
+    return await asyncio.gather(*(one(f"dataset{n}.csv") for n in range(1, files + 1)))
+"""
+EXPLORE = "explore(story, files=(1, 40), limit=(1, 10))"
+
+
+@pytest.fixture
+def make(open_notebook: Open, lab: Any) -> Callable[..., Notebook]:
+    """Open a notebook of these cells, and run them."""
+
+    def make(*cells: str) -> Notebook:
+        Path(lab.folder, "abuse.ipynb").write_text(notebook(*cells))
+        opened = open_notebook("abuse.ipynb")
+        opened.run_all()
+        return opened
+
+    return make
+
+
+# Presses arrow keys on a slider, one every few milliseconds; notes each picture that then comes.
+STORM = """async ([slider, img, keys]) => {
+    window.pictures = [];
+    new MutationObserver(() => window.pictures.push([performance.now(), img.src]))
+        .observe(img, {attributes: true, attributeFilter: ['src']});
+    for (const key of keys) {
+        slider.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
+        await new Promise(done => setTimeout(done, 4));
+    }
+    window.stormed = performance.now();
+}"""
+
+
+def test_a_storm_of_changes_ends_on_the_last_one(make: Callable[..., Notebook], say: Any) -> None:
+    """300 changes: the last picture is that of the last value, soon, and nothing comes after."""
+    explorer = make(STORY, EXPLORE).explorers()[0]
+    page = explorer.page
+    keys = [*["ArrowRight", "ArrowLeft", "ArrowRight"] * 97, *["ArrowLeft"] * 9]
+    slider, img = explorer.handle("explore-files"), explorer.picture
+    handles = [slider.element_handle(), img.element_handle(), keys]
+    page.evaluate(STORM, handles)
+    explorer.agrees()
+    page.wait_for_timeout(1_000)  # in which a late one would come
+    explorer.agrees()
+    pictures, stormed = page.evaluate("() => [window.pictures, window.stormed]")
+    settled = max(at for at, _ in pictures) - stormed
+    say(f"a storm of 300 changes: last picture {settled:.0f} ms after the last change")
+    last = [at for at, source in pictures if source == pictures[-1][1]]
+    assert len(last) == 1 and settled < 1_000 + 3 * one_move(explorer)
+
+
+def one_move(explorer: Explorer) -> float:
+    """Milliseconds from a move to its picture, on this machine, now."""
+    before = explorer.page.evaluate("performance.now()")
+    seen = explorer.seen()
+    explorer.press("files", "ArrowLeft")
+    explorer.wait_for_another_picture(seen)
+    return explorer.page.evaluate("performance.now()") - before
+
+
+def test_moving_while_it_runs_for_real(make: Callable[..., Notebook]) -> None:
+    """The move ends the run in real time, and its own picture stays."""
+    explorer = make(STORY, EXPLORE).explorers()[0]
+    for _ in range(3):
+        explorer.play.click()
+        explorer.wait_for_line(REAL)
+        explorer.press("files", "ArrowRight", 2)
+        explorer.agrees()
+        expect(explorer.stop).to_be_disabled(timeout=PATIENCE)
+    explorer.page.wait_for_timeout(500)
+    explorer.agrees()
+    explorer.notebook.wait_for(f"len({OTHERS}) == 0")
+
+
+# The tasks on the kernel's loop that are not its own.
+OTHERS = (
+    "[t for t in __import__('asyncio').all_tasks() "
+    "if 'ipykernel' not in t.get_coro().cr_code.co_filename]"
+)
+
+
+def test_two_widgets_at_once(make: Callable[..., Notebook]) -> None:
+    """Each shows its own values, also while the other runs for real."""
+    one, other = make(STORY, EXPLORE, EXPLORE).explorers()
+    one.play.click()
+    other.press("files", "ArrowRight", 3)
+    other.agrees()
+    one.wait_for_line(REAL)
+    other.play.click()
+    one.press("limit", "ArrowRight")
+    one.agrees()
+    other.wait_for_line(REAL)
+    other.press("limit", "ArrowLeft")
+    other.agrees()
+    one.agrees()
+
+
+def test_the_same_cell_run_thrice(make: Callable[..., Notebook]) -> None:
+    """There is one widget, the newest, and it works."""
+    opened = make(STORY, EXPLORE)
+    for _ in range(2):
+        opened.run_cell(1)
+    name = opened.shown("Explorer")[-1]
+    box = opened.page.locator(".widget-vbox:has(> .explore-picture)")
+    expect(box).to_have_count(1)
+    explorer = Explorer(opened, box, name)
+    explorer.press("files", "ArrowRight")
+    explorer.agrees()
+    assert opened.faults() == []
+
+
+def test_cells_out_of_order_are_told_so(make: Callable[..., Notebook]) -> None:
+    """A function whose helpers are not defined yet says which, and what to do."""
+    body = "async def late(n): await not_yet(n)\n"
+    opened = make("from helpers import explore", body + "explore(late, n=(1, 3))")
+    explorer = opened.explorers()[0]
+    explorer.wait_for_line(re.compile(r"NameError: name 'not_yet' is not defined · has the cell"))
+    assert opened.faults() == []
+
+
+def test_restart_and_run_all_in_the_middle_of_a_run(make: Callable[..., Notebook]) -> None:
+    """The kernel is another one; the widgets are new, and work."""
+    opened = make(STORY, EXPLORE)
+    explorer = opened.explorers()[0]
+    explorer.set("files", 40)
+    explorer.agrees()
+    explorer.play.click()
+    explorer.wait_for_line(REAL)
+    opened.restart_and_run_all()
+    assert opened.faults() == []
+    explorer = opened.explorers()[0]
+    explorer.press("files", "ArrowRight")
+    explorer.agrees()
+
+
+def test_a_page_that_is_loaded_again(make: Callable[..., Notebook]) -> None:
+    """The kernel is the same; its widgets come back when their cell is run again."""
+    opened = make(STORY, EXPLORE)
+    opened.evaluate("1")
+    opened.page.reload()
+    opened.page.wait_for_function(IDLE, timeout=PATIENCE)
+    opened.run_all()
+    assert opened.faults() == []
+    name = opened.shown("Explorer")[-1]
+    box = opened.page.locator(".widget-vbox:has(> .explore-picture)")
+    expect(box).to_have_count(1)
+    explorer = Explorer(opened, box, name)
+    explorer.press("files", "ArrowRight")
+    explorer.agrees()
+
+
+HOLDING = """
+import time
+async def holding(seconds=1):
+    for _ in range(5):
+        time.sleep(4 * seconds)
+"""
+
+
+@pytest.mark.parametrize("holds", [False, True], ids=["waiting", "holding the loop"])
+def test_interrupting_the_kernel_stops_a_run_for_real(
+    make: Callable[..., Notebook], holds: bool, say: Any
+) -> None:
+    """■ by itself would only stop a cell; here none runs."""
+    cell = HOLDING + "explore(holding, seconds=(1, 3))" if holds else EXPLORE
+    explorer = make(STORY, cell).explorers()[0]
+    if not holds:
+        explorer.set("files", 40)
+        explorer.agrees()
+    explorer.play.click()
+    if not holds:
+        explorer.wait_for_line(REAL)
+    else:
+        explorer.page.wait_for_timeout(500)
+    explorer.notebook.interrupt()
+    explorer.wait_for_line(re.compile(r"^cancelled after \d+\.\d\d s \(real\)"))
+    seconds = explorer.evaluate("it.run.seconds")
+    say(f"■ stops a run for real ({'holding' if holds else 'waiting'}) after {seconds:.2f} s")
+    explorer.press("seconds" if holds else "files", "ArrowRight" if holds else "ArrowLeft")
+    explorer.agrees()
+    assert explorer.notebook.evaluate("2 + 2") == 4
+
+
+ENDLESS = """
+import sys
+from pathlib import Path
+async def endless(n=2):
+    try:
+        for _ in range(10_000_000):
+            await asyncio.sleep(1 if n == 1 else 0.001)
+            if n == 2:
+                return
+    finally:
+        Path('ended').touch()
+sys.modules['helpers.explore']._LONGEST = 3
+"""
+
+
+def test_a_closed_tab_leaves_no_run_for_ever(make: Callable[..., Notebook], lab: Any) -> None:
+    """What still runs when nobody looks any more ends by itself, as it does after 10 minutes."""
+    explorer = make(STORY, EXPLORE, ENDLESS, "explore(endless, n=(1, 3))").explorers()[1]
+    explorer.press("n", "ArrowLeft")
+    explorer.wait_for_line(re.compile("Runaway"))
+    ended = Path(lab.folder, "ended")
+    ended.unlink()
+    explorer.play.click()
+    explorer.wait_for_line(REAL)
+    explorer.page.goto("about:blank")
+    give_up = time.monotonic() + PATIENCE / 1000
+    while not ended.exists():
+        assert time.monotonic() < give_up, "It still runs."
+        time.sleep(0.1)
+
+
+ODD = """
+import asyncio
+from helpers import explore
+
+async def raises(n=2): raise ValueError(f"no {n}")
+async def never_ends(n=2):
+    while True: await asyncio.sleep(1)
+async def deadlocks(n=2): await asyncio.Event().wait()
+async def nonsense(n=2): return object()
+async def chatty(n=2):
+    for i in range(50_000 * n): print("line", i)
+def plain(n=2): return 3
+"""
+
+
+def test_whatever_a_learner_writes(make: Callable[..., Notebook]) -> None:
+    """It is told in the line, the controls go on working, and so does the kernel."""
+    kinds = ["raises", "never_ends", "deadlocks", "nonsense", "chatty"]
+    cells = [f"explore({kind}, n=(1, 3))" for kind in kinds]
+    plain = "try:\n    explore(plain, n=(1, 3))\nexcept TypeError as error:\n    print(error)"
+    opened = make(ODD, *cells, plain)
+    said = {
+        "raises": "failed after 0.00 s with ValueError: no 3",
+        "never_ends": "with Runaway: ",
+        "deadlocks": "with Deadlock: nothing can ever go on",
+        "nonsense": "0.00 s",
+        "chatty": "0.00 s",
+    }
+    for kind, explorer in zip(kinds, opened.explorers(), strict=True):
+        explorer.press("n", "ArrowRight")
+        explorer.notebook.wait_for(f"{explorer.name}._shown == {{'n': 3}}")
+        explorer.wait_for_line(re.compile(re.escape(said[kind])))
+    expect(opened.explorers()[-1].box).to_contain_text("more lines", timeout=PATIENCE)
+    text = "plain() is a plain function, so nothing in it can wait"
+    expect(opened.page.locator(".jp-OutputArea-output").last).to_contain_text(text)
+    assert opened.evaluate("2 + 2") == 4
