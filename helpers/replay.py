@@ -311,8 +311,8 @@ def _marked(moment: Moment, source: list[tuple[int, str]]) -> str:
         key += "calls from here" if moment.into else "stops here, until it is its turn again"
     return (
         f"<div>source of <b><code>{name}</code></b></div>"
-        f'<pre style="margin: 4px 0; line-height: {_ROW}px; font-size: 14px; color: #111; '
-        'white-space: pre; overflow-x: auto">'
+        f'<pre tabindex="0" style="margin: 4px 0; line-height: {_ROW}px; font-size: 14px; '
+        'color: #111; white-space: pre; overflow-x: auto">'
         f'{"".join(shown)}</pre><div style="color: #444">{key}</div>'
     )
 

@@ -284,6 +284,25 @@ def test_titles_and_end_of_the_axis_can_be_given() -> None:
     assert run.seconds in [line.get_xdata()[0] for line in axes.lines]
 
 
+# --- For everybody to see ------------------------------------------------------------------
+
+
+def contrast(colour: str) -> float:
+    """Against white, as in WCAG 2.2: (L1 + 0.05) / (L2 + 0.05)."""
+    light = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+    return 1.05 / (0.05 + 0.2126 * light[0] + 0.7152 * light[1] + 0.0722 * light[2])
+
+
+def test_text_stands_out_and_states_need_no_colour() -> None:
+    """All text has a contrast of 4.5:1 at least; each state has a pattern of its own."""
+    assert contrast("#767676") == pytest.approx(4.54, abs=0.01)  # the well-known limit
+    for figure in timeline(simulate(failing, 4)), timeline(simulate(cancelling, 50)):
+        texts = [text for text in figure.findobj(Text) if text.get_text()]
+        assert len(texts) > 10
+        assert min(contrast(text.get_color()) for text in texts) >= 4.5
+    assert len(set(plot._HATCH.values())) == len(plot._HATCH)
+
+
 # --- Many lanes ----------------------------------------------------------------------------
 
 

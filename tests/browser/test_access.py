@@ -1,0 +1,84 @@
+"""The widgets for those who use the keyboard, or do not see, or not colours."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from driver import Notebook, notebook
+
+SHOWN = """
+import asyncio
+from helpers import explore, load_data, replay, simulate
+from helpers.game import be_the_loop
+
+async def story(files=3, way="all", fail=False):
+    if fail:
+        raise ValueError("as asked")
+    jobs = (load_data(f"dataset{n}.csv") for n in range(1, files + 1))
+    return await asyncio.gather(*jobs) if way == "all" else [await job for job in jobs]
+
+run = simulate(story)
+"""
+CELLS = [
+    "explore(story, files=(1, 9), way=['all', 'one'], fail=False)",
+    "replay(run)",
+    "be_the_loop(run)",
+]
+
+
+# What ipywidgets 8.1.9 does in its own widgets and offers no way to change.
+UPSTREAM = {
+    ".noUi-handle": "a slider's handle has no name; its label stands beside it",
+    ".widget-play button": "the buttons of Play have icons only; Back and Forward do the same",
+}
+
+
+@pytest.fixture
+def shown(open_notebook: Callable[[str], Notebook], lab: Any) -> Notebook:
+    """A notebook with each kind of widget."""
+    Path(lab.folder, "access.ipynb").write_text(notebook(SHOWN, *CELLS))
+    opened = open_notebook("access.ipynb")
+    opened.run_all()
+    return opened
+
+
+def test_axe_finds_nothing(shown: Notebook) -> None:
+    """Names, contrast (4.5:1 for text), alternatives of pictures: as axe-core checks them."""
+    results = Axe().run(shown.page, context={"include": [[".jp-OutputArea-output"]]})
+    found = [
+        (violation["id"], node["target"], node["html"][:160], node["failureSummary"])
+        for violation in results.response["violations"]
+        for node in violation["nodes"]
+        if not any(
+            shown.page.locator(f"{node['target'][0]}:is({known})").count() for known in UPSTREAM
+        )
+    ]
+    assert found == [], "\n".join(map(str, found))
+
+
+def test_the_tab_key_reaches_every_control(shown: Notebook) -> None:
+    """From the first control on, in the order of the page, with nothing left out."""
+    page = shown.page
+    controls = page.locator(
+        ":is(.widget-vbox) :is(button:enabled, select, input, .noUi-handle, .widget-readout)"
+    )
+    wanted = controls.evaluate_all(
+        """all => all.filter(control => control.offsetParent).map(
+            (control, number) => control.dataset.number = `${number}`)"""
+    )
+    assert len(wanted) > 15
+    reached = []
+    controls.first.focus()
+    for _ in range(2 * len(wanted)):
+        reached.append(page.evaluate("document.activeElement.dataset.number ?? null"))
+        page.keyboard.press("Tab")
+    assert [number for number in dict.fromkeys(reached) if number is not None] == wanted
+
+
+def test_a_picture_is_described(shown: Notebook) -> None:
+    """Each picture of a widget says in words what the line of its run says."""
+    run = shown.evaluate("repr(run)")
+    titles = shown.page.locator(".widget-image").evaluate_all("all => all.map(img => img.title)")
+    assert titles == [f"Timeline: {run}"] * 3
