@@ -9,6 +9,7 @@ VENV ?= .venv
 RUN = $(VENV)/bin/python
 PIP = $(RUN) -m pip install --disable-pip-version-check -qq
 INSTALLED = $(VENV)/installed
+SYNC = $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 
 .PHONY: help install lab test lint types unit nbval browser notebooks picture bench clean
 
@@ -31,7 +32,8 @@ lab: $(INSTALLED)  ## open JupyterLab on the first notebook
 	@$(RUN) tools/lab.py $(ARGS)
 
 test: $(INSTALLED)  ## check everything: lint, types, unit, nbval, browser
-	@$(MAKE) --no-print-directory --keep-going lint types unit nbval browser
+	@echo "Five checks, two at a time: each shows what it found when it has ended."
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 $(SYNC) browser lint types unit nbval
 
 lint: $(INSTALLED)  ## check style and format, notebooks included
 	$(RUN) -m ruff check
