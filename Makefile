@@ -11,10 +11,10 @@ PIP = $(RUN) -m pip install --disable-pip-version-check -qq
 INSTALLED = $(VENV)/installed
 SYNC = $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 
-.PHONY: help install lab test lint types unit nbval browser notebooks picture bench clean
+.PHONY: help install lab test test-all lint types unit nbval browser notebooks picture bench clean
 
 help:  ## say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 install: $(INSTALLED)  ## make the environment, once
 
@@ -34,6 +34,9 @@ lab: $(INSTALLED)  ## open JupyterLab on the first notebook
 test: $(INSTALLED)  ## check everything: lint, types, unit, nbval, browser
 	@echo "Five checks, two at a time: each shows what it found when it has ended."
 	@$(MAKE) --no-print-directory --keep-going --jobs=2 $(SYNC) browser lint types unit nbval
+
+test-all: $(INSTALLED)  ## check everything, and more of it: random programs, Python's own tests
+	@THOROUGH=5 $(MAKE) --no-print-directory test
 
 lint: $(INSTALLED)  ## check style and format, notebooks included
 	$(RUN) -m ruff check

@@ -364,6 +364,7 @@ class Camera:
         self.on = False
         self.task: asyncio.Task[Any] | None = None
         """The root coroutine's task, once filming has begun."""
+        self.loop: asyncio.AbstractEventLoop | None = None
         self.time: Callable[[], float] = lambda: 0.0
         self.zero = 0.0
         self.held = 0.0
@@ -385,7 +386,7 @@ class Camera:
         Tasks that it leaves behind go on, unfilmed.
         """
         loop = asyncio.get_running_loop()
-        self.time = loop.time
+        self.loop, self.time = loop, loop.time
         self.zero = loop.time()
         context = contextvars.copy_context()  # of its own: others of this loop are not filmed
         context.run(_camera.set, self)
@@ -727,7 +728,7 @@ class _Filmed(Coroutine[Any, Any, Any]):
         if not camera.on:
             return resume(value)
         if track.given is None:
-            task = asyncio.current_task()
+            task = asyncio.current_task(camera.loop)
             track.given = "Task-" if task is None else task.get_name()
         outer = camera.current
         start = camera.time()
@@ -747,12 +748,16 @@ class _Filmed(Coroutine[Any, Any, Any]):
             camera.leave(self._coroutine, track, woken, order, start, yielded)
             return yielded
         finally:
+            value = None  # an error's traceback leads to here: it must not lead back to itself
             camera.current = outer
             if outer is not None:
                 camera.interrupt(outer, camera.time(), start)
 
     def throw(self, *error: Any) -> Any:
-        return self.send(error[-1] if len(error) == 1 else error[1], self._coroutine.throw)
+        try:
+            return self.send(error[-1] if len(error) == 1 else error[1], self._coroutine.throw)
+        finally:
+            del error
 
     def close(self) -> None:
         self._coroutine.close()
@@ -855,6 +860,8 @@ def _hook(loop: Any) -> Callable[[], None]:
 
     def choose(other: Any) -> None:  # the program's own factory makes the tasks, filmed
         nonlocal factory
+        set_factory(other)  # which refuses what cannot be one
+        set_factory(make)
         factory = other
 
     def unhook() -> None:
@@ -865,7 +872,8 @@ def _hook(loop: Any) -> Callable[[], None]:
         else:
             del loop.call_soon
 
-    loop.set_task_factory(make)
+    set_factory = loop.set_task_factory
+    set_factory(make)
     loop.set_task_factory, loop.get_task_factory = choose, lambda: factory
     loop.call_soon = noting
     return unhook

@@ -2,10 +2,12 @@
 
 nbval compares what cells put out. It does not see an ExceptionGroup (IPython prints it on stderr
 and reports no error), a coroutine that was never awaited, a task that failed with nobody looking,
-a task that outlives its notebook, or a cell that was never run, whose outputs it compares to none.
+a cell that was never run, whose outputs it compares to none, or what a notebook leaves behind.
 """
 
+import tempfile
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,24 +17,29 @@ from nbval.plugin import IPyNbCell
 TAG = "shows-stderr"  # on a cell that is meant to write on stderr
 HEARD = pytest.StashKey[list[str]]()
 
-# Makes Python report at once what it reports when an object is collected.
-COLLECT = "__import__('gc').collect();"
-
-# Says on stderr what the notebook leaves behind. Dropping its names makes Python report
-# the errors of tasks that were kept but never looked at.
-LEAVE = """
-def _leave():
-    import asyncio, gc, os, sys
-    import ipykernel
-    kernel = os.path.dirname(ipykernel.__file__)
-    for task in asyncio.all_tasks():
-        code = getattr(task.get_coro(), "cr_code", None)
-        if code is None or not code.co_filename.startswith(kernel):
-            print("Task is still pending:", task.get_name(), task.get_coro(), file=sys.stderr)
-    get_ipython().reset(new_session=False)
-    gc.collect()
-_leave()
+# In the kernel: start before the first cell, look after each, tell after the last. Dropping the
+# notebook's names then makes Python report the errors of tasks that were kept but never looked at.
+LEFTOVERS = Path(__file__).parent.parent / "tools" / "leftovers.py"
+START = f"get_ipython().left = __import__('runpy').run_path({str(LEFTOVERS)!r})['Leftovers']()"
+LOOK = "get_ipython().left.look({!r})"
+TELL = """
+get_ipython().left.tell({!r})
+get_ipython().reset(new_session=False)
+__import__("gc").collect();
 """
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Start each kernel with a folder for temporary files, since others use the common one."""
+    if not isinstance(item, IPyNbCell) or item.parent.kernel is not None:
+        return (yield)
+    folder = tempfile.TemporaryDirectory(prefix="kernel-", ignore_cleanup_errors=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", folder.name)
+        result = yield
+    item.parent.addfinalizer(folder.cleanup)
+    return result
 
 
 @pytest.hookimpl(wrapper=True)
@@ -45,15 +52,16 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     kernel = item.parent.kernel
     if HEARD not in item.parent.stash:
         item.parent.stash[HEARD] = listen(kernel)
+        run(kernel, START)
     heard = item.parent.stash[HEARD]
     heard.clear()
     result = yield
-    run(kernel, COLLECT)
+    run(kernel, LOOK.format(item.name))
     if heard and TAG not in item.cell.metadata.get("tags", []):
         item.raise_cell_error(f"Cell wrote on stderr and has no tag {TAG}", "".join(heard))
     heard.clear()
     if item is [other for other in item.session.items if other.parent is item.parent][-1]:
-        run(kernel, LEAVE)
+        run(kernel, TELL.format(item.name))
         if heard:
             item.raise_cell_error("The notebook leaves something behind", "".join(heard))
     return result
@@ -75,7 +83,9 @@ def listen(kernel: RunningKernel) -> list[str]:
 
 
 def run(kernel: RunningKernel, code: str) -> None:
-    """Run code in the kernel, past the notebook."""
+    """Run code in the kernel, past the notebook; it must not fail, or nothing would be guarded."""
     message = kernel.execute_cell_input(code, allow_stdin=False)
-    kernel.await_reply(message, timeout=60)
+    while (reply := kernel.get_message("shell", timeout=60))["parent_header"]["msg_id"] != message:
+        pass
+    assert reply["content"]["status"] == "ok", reply["content"]
     kernel.await_idle(message, timeout=60)

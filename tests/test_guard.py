@@ -1,5 +1,6 @@
-"""The guard of the notebooks catches what strict nbval lets pass."""
+"""The guard of the notebooks catches what strict nbval lets pass, and what a notebook leaves."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -16,49 +17,96 @@ FAULTS = {
     "unseen-error": (STDERR, "Task exception was never retrieved"),
     "waits": (STDERR, "after its cell"),  # by a task of the cell before, which nbval drops
     "never-run": ("The file holds no run of this cell: make notebooks", "compared with nothing"),
-    "pending": ("The notebook leaves something behind", "Task is still pending"),
+    "pending": ("The notebook leaves something behind", "first seen after"),
 }
 KEPT = "Task exception was never retrieved"  # by a task that a name still held
+LEFT = {  # by which cell
+    "environment": "os.environ['LEFT'] is 'by the notebook', was 'absent'",
+    "warning-filter": "warnings.filters ('ignore', None, <class 'RuntimeWarning'>, None, 0) is",
+    "path": "sys.path 'elsewhere' is",
+    "thread": "Thread still runs: forgotten",
+    "executor": "Thread still runs: pool_0",
+    "to-thread": "Thread still runs: asyncio_0",
+    "child": "Child process is still there: ",
+    "socket": "Socket is still open: AF_INET ('127.0.0.1', ",
+    "loop": "Socket is still open: AF_UNIX (two in each open event loop)",
+    "temporary-file": "File is left: ",
+    "file": "File is left: ",
+    "handler": "the loop's exception handler is",
+    "factory": "the loop's task factory is",
+    "method": "loop.call_soon is",
+    "policy": "the event-loop policy is",
+    "sleep": "time.sleep is",
+    "signal": "the handler of signal",
+    "backend": "matplotlib's backend is 'agg', was",
+    "folder": "os.getcwd() is '/', was",
+    "nest": "asyncio.Task is <class 'asyncio.tasks.Task'>, was",
+    "stdout": "sys.stdout is <_io.StringIO",
+    "stderr": "sys.stderr is <_io.StringIO",
+    "debug": "the loop's debug mode is True, was False",
+    "tracing": "tracemalloc.is_tracing() is True, was False",
+    "pending": "Task is still pending: ",
+}
 
 
-def check(folder: Path, *, guard: bool) -> tuple[dict[str, tuple[str, str]], int]:
-    """Run strict nbval there; return reason and evidence for each cell that fails, and how many."""
-    notebook = shutil.copy(ROOT / "tests/guard/must_fail.ipynb", folder)
+def check(folder: Path, *, guard: bool) -> tuple[dict[str, tuple[str, str]], list[str]]:
+    """Run strict nbval there; return reason and evidence of each cell that fails, and all cells."""
+    for name in "notebooks", "tools", "temporary":
+        (folder / name).mkdir()
+    shutil.copy(ROOT / "tests/guard/library.py", folder / "notebooks")
     if guard:
-        shutil.copy(ROOT / "notebooks/conftest.py", folder)
+        shutil.copy(ROOT / "notebooks/conftest.py", folder / "notebooks")
+        shutil.copy(ROOT / "tools/leftovers.py", folder / "tools")
+    names = {}
+    for notebook in ["must_fail.ipynb", "must_pass.ipynb"][: 1 + guard]:
+        path = shutil.copy(ROOT / "tests/guard" / notebook, folder / "notebooks")
+        cells = nbformat.read(path, as_version=4).cells
+        ids = [cell.id for cell in cells if cell.cell_type == "code"]
+        names |= {(notebook, number): name for number, name in enumerate(ids)}
     arguments = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=60", "--color=no"]
     arguments += ["-c", str(ROOT / "pyproject.toml"), f"--rootdir={folder}", "-pno:cacheprovider"]
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", *arguments, notebook],
+        [sys.executable, "-m", "pytest", *arguments, "notebooks"],
         cwd=folder,
+        env=os.environ | {"TMPDIR": str(folder / "temporary")},
         capture_output=True,
         text=True,
         timeout=120,
     )
-    cells = nbformat.read(notebook, as_version=4).cells
-    names = [cell.id for cell in cells if cell.cell_type == "code"]
     told = run.stdout.partition("short test summary info")[0]  # where CI is set it tells all again
-    reports = re.split(r"^_+ must_fail\.ipynb::Cell (\d+) _+$", told, flags=re.M)[1:]
+    reports = re.split(r"^_+ notebooks/(.+)::Cell (\d+) _+$", told, flags=re.M)[1:]
     failed = {}
-    for number, report in zip(reports[::2], reports[1::2], strict=True):
+    for notebook, number, report in zip(*[iter(reports)] * 3, strict=True):
         (reason,) = re.findall(rf"^Cell {number}: (.*)", report, flags=re.M)
-        failed[names[int(number)]] = (reason, report)
+        failed[names[notebook, int(number)]] = (reason, report)
     passed = int(re.search(r"(\d+) passed", run.stdout)[1])
     assert passed + len(failed) == len(names), run.stdout
-    return failed, passed
+    return failed, list(names.values())
 
 
 def test_the_guard_fails_each_fault_for_its_reason(tmp_path: Path):
-    """Each faulty cell fails, with its evidence; each faultless one passes."""
-    failed, passed = check(tmp_path, guard=True)
+    """Each faulty cell fails, with its evidence; each faultless one passes.
+
+    What was left is named, each with the cell that left it, and nothing besides: not the kernel's
+    own tasks, nor what a library sets, nor the thread that waits in the pool of the loop.
+    """
+    failed, cells = check(tmp_path, guard=True)
     assert {name: reason for name, (reason, _) in failed.items()} == {
         name: reason for name, (reason, _) in FAULTS.items()
     }
     for name, (_, evidence) in FAULTS.items():
         assert evidence in failed[name][1]
-    assert KEPT in failed["pending"][1]
-    assert failed["pending"][1].count("still pending") == 1  # the kernel's own tasks are not
-    assert passed
+    told = failed["pending"][1]
+    assert KEPT in told
+    found = re.findall(r"^(.*) \(first seen after Cell (\d+)\)$", told, flags=re.M)
+    by_cell: dict[str, list[str]] = {}
+    for text, number in found:
+        by_cell.setdefault(cells[int(number)], []).append(text)
+    assert by_cell.keys() == LEFT.keys()
+    for name, start in LEFT.items():
+        assert any(text.startswith(start) for text in by_cell[name]), by_cell[name]
+    assert told.count("still pending") == 1
+    assert list((tmp_path / "temporary").iterdir()) == []  # what was left there is removed
 
 
 def test_without_the_guard_they_all_pass(tmp_path: Path):

@@ -5,7 +5,6 @@ import contextlib
 import contextvars
 import doctest
 import gc
-import itertools
 import sys
 import time
 import weakref
@@ -13,10 +12,10 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from programs import fast
+from test_properties import check_lanes
 
-from helpers.clock import FastForwardLoop, busy, simulate
+from helpers.clock import busy, simulate
 from helpers.trace import Camera, Lane, Run, trace
 
 
@@ -1004,280 +1003,7 @@ def test_result_can_be_none_or_an_error() -> None:
     assert simulate(one, error).error is None
 
 
-# --- Filming changes nothing ---------------------------------------------------------------
-
-
-def fast(main: Callable[..., Coroutine[Any, Any, Any]], *args: Any) -> Any:
-    """Run without a camera, on a fast-forward loop."""
-    with asyncio.Runner(loop_factory=FastForwardLoop) as runner:
-        return runner.run(main(*args))
-
-
-Node = Any  # ("sleep", k) | ("hold", k) | ("fail", k) | ("gather", [...]) | …
-
-many = ["call", "gather", "settle", "spawn", "first", "each", "limit", "loop"]
-
-
-def trees(*kinds: str) -> st.SearchStrategy[Node]:
-    """Random programs that are built of these and of those `kinds`."""
-    leaf = ["sleep", "hold", "put", "get", "fail", "yield"]
-    return st.recursive(
-        st.tuples(st.sampled_from(leaf), st.integers(0, 3)),
-        lambda inner: st.one_of(
-            st.tuples(st.sampled_from([*many, *kinds]), st.lists(inner, max_size=3)),
-            st.tuples(st.sampled_from(["timeout", "wait_for", "cancel", "shield"]), inner),
-        ),
-        max_leaves=12,
-    )
-
-
-class Ordered(asyncio.Task[Any]):
-    """A task whose place in a set is always the same: groups cancel in the order of a set."""
-
-    numbers = itertools.count()
-
-    def __init__(self, coroutine: Any, **options: Any) -> None:
-        self.number = next(self.numbers)
-        super().__init__(coroutine, **options)
-
-    def __hash__(self) -> int:
-        return self.number
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-
-async def in_order(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Await `coroutine` on a loop that makes ordered tasks."""
-    Ordered.numbers = itertools.count()
-    asyncio.get_running_loop().set_task_factory(
-        lambda loop, coroutine, **options: Ordered(coroutine, loop=loop, **options)
-    )
-    return await coroutine
-
-
-class Program:
-    """A small random program that keeps a log of its own."""
-
-    def __init__(self, tree: Node) -> None:
-        self.tree = tree
-        self.log: list[Any] = []
-        self.left: list[Any] = []
-
-    async def main(self) -> Any:
-        self.queue: asyncio.Queue[int] = asyncio.Queue(maxsize=2)
-        self.semaphore = asyncio.Semaphore(2)
-        try:
-            return await self.run(self.tree, (0,))
-        finally:
-            for task in self.left:
-                task.cancel()
-            self.note("end", ())
-
-    def note(self, what: str, path: tuple[int, ...]) -> None:
-        self.log.append((what, path, round(asyncio.get_running_loop().time(), 6)))
-
-    async def run(self, node: Node, path: tuple[int, ...]) -> Any:
-        kind, inner = node
-        self.note(kind, path)
-        try:
-            result = await getattr(self, "do_" + kind)(inner, path)
-        except BaseException as error:
-            self.note(type(error).__name__, path)
-            raise
-        self.note("ok", path)
-        return result
-
-    def all(self, inner: list[Node], path: tuple[int, ...]) -> list[Coroutine[Any, Any, Any]]:
-        return [self.run(node, (*path, i)) for i, node in enumerate(inner)]
-
-    async def do_sleep(self, k: int, path: Any) -> int:
-        await asyncio.sleep(k * 0.01)
-        return k
-
-    async def do_hold(self, k: int, path: Any) -> None:
-        busy(k * 0.01)
-
-    async def do_put(self, k: int, path: Any) -> None:
-        async with asyncio.timeout(0.02):
-            await self.queue.put(k)
-
-    async def do_get(self, k: int, path: Any) -> int:
-        async with asyncio.timeout(0.02):
-            return await self.queue.get()
-
-    async def do_fail(self, k: int, path: Any) -> None:
-        await asyncio.sleep(k * 0.01)
-        raise ValueError(path)
-
-    async def do_yield(self, k: int, path: Any) -> None:
-        for _ in range(k):
-            await asyncio.sleep(0)
-
-    async def do_call(self, inner: Any, path: Any) -> list[Any]:
-        return [await self.run(node, (*path, i)) for i, node in enumerate(inner)]
-
-    async def do_gather(self, inner: Any, path: Any) -> Any:
-        return await asyncio.gather(*self.all(inner, path))
-
-    async def do_settle(self, inner: Any, path: Any) -> Any:
-        return list(map(repr, await asyncio.gather(*self.all(inner, path), return_exceptions=True)))
-
-    async def do_group(self, inner: Any, path: Any) -> Any:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(each) for each in self.all(inner, path)]
-        return [task.result() for task in tasks]
-
-    async def do_spawn(self, inner: Any, path: Any) -> None:
-        self.left += map(asyncio.create_task, self.all(inner, path))
-
-    async def do_first(self, inner: Any, path: Any) -> int:
-        if not inner:
-            return 0
-        tasks = [asyncio.create_task(each) for each in self.all(inner, path)]
-        self.left += tasks
-        done, _ = await asyncio.wait(tasks, return_when="FIRST_COMPLETED")
-        return len(done)
-
-    async def do_each(self, inner: Any, path: Any) -> list[Any]:
-        # As a set has no order, `as_completed` starts its tasks in any order: these have begun.
-        tasks = [asyncio.create_task(each) for each in self.all(inner, path)]
-        self.left += tasks
-        return [await each for each in asyncio.as_completed(tasks)]
-
-    async def do_limit(self, inner: Any, path: Any) -> Any:
-        async def limited(each: Coroutine[Any, Any, Any]) -> Any:
-            try:
-                async with asyncio.timeout(0.035), self.semaphore:
-                    return await each
-            finally:
-                each.close()
-
-        return await asyncio.gather(*map(limited, self.all(inner, path)))
-
-    async def do_loop(self, inner: Any, path: Any) -> list[Any]:
-        async def results() -> AsyncIterator[Any]:
-            try:
-                for i, node in enumerate(inner):
-                    yield await self.run(node, (*path, i))
-            finally:
-                self.note("closed", path)
-                await asyncio.sleep(0.01)
-
-        seen = []
-        async for result in results():
-            seen.append(result)
-            if len(seen) == 2:
-                break
-        return seen
-
-    async def do_timeout(self, inner: Any, path: Any) -> Any:
-        async with asyncio.timeout(0.015):
-            return await self.run(inner, (*path, 0))
-
-    async def do_wait_for(self, inner: Any, path: Any) -> Any:
-        return await asyncio.wait_for(self.run(inner, (*path, 0)), 0.015)
-
-    async def do_cancel(self, inner: Any, path: Any) -> Any:
-        task = asyncio.create_task(self.run(inner, (*path, 0)))
-        await asyncio.sleep(0.01)
-        task.cancel()
-        return await task
-
-    async def do_shield(self, inner: Any, path: Any) -> Any:
-        return await asyncio.shield(asyncio.create_task(self.run(inner, (*path, 0))))
-
-
-def outcome(result: Any = None, error: BaseException | None = None) -> str:
-    if isinstance(error, BaseExceptionGroup):
-        return f"{error} {[outcome(error=each) for each in error.exceptions]}"
-    return repr(result if error is None else error)
-
-
-def check_lanes(run: Run) -> None:
-    """What holds for every run, whatever the program."""
-    lanes = [run.root, *run.lanes]
-    running = []
-    for lane in lanes:
-        assert lane.segments
-        assert (lane.start, lane.end) == (lane.segments[0].start, lane.segments[-1].end)
-        for segment in lane.segments:
-            assert segment.start <= segment.end
-            assert bool(segment.what) == (segment.state == "waiting")
-            assert segment.line > 0
-            if segment.state == "running" and segment.end > segment.start:
-                running.append((segment.start, segment.end))
-        for before, after in itertools.pairwise(lane.segments):
-            assert before.end == after.start
-            assert before.order < after.order
-        if lane.ending != "pending":
-            assert lane.segments[-1].state == "running"
-            assert lane.end <= run.seconds
-    running.sort()
-    for (_, end), (start, _) in itertools.pairwise(running):
-        assert end <= start
-    assert sum(end - start for start, end in running) == pytest.approx(run.held)
-    moments = [(lane.start, lane.end) for lane in run.lanes if lane.end > lane.start]
-    for moment, _ in moments:
-        assert sum(start <= moment < end for start, end in moments) <= run.max_in_flight
-    assert len(run.starts) == len(run) == len(run.finishes) + len(run.pending)
-
-
-async def as_a_task(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Await a program as the camera does: what it leaves behind has a turn more than without."""
-    return await asyncio.create_task(coroutine)
-
-
-def compare(tree: Node, around: Callable[[Coroutine[Any, Any, Any]], Any]) -> tuple[Any, ...]:
-    """The logs of a program, not filmed and filmed, when all else has been found to be right."""
-    plain, filmed = Program(tree), Program(tree)
-    try:
-        expected = outcome(fast(lambda: around(as_a_task(plain.main()))))
-    except BaseException as error:
-        expected = outcome(error=error)
-    run = fast(lambda: around(trace(filmed.main())))
-    assert outcome(run._value, run.error) == expected
-    check_lanes(run)
-    return plain.log, filmed.log, run
-
-
-@given(trees("group"))
-@settings(max_examples=500, deadline=None, derandomize=True)
-def test_filming_changes_nothing(tree: Node) -> None:
-    """A filmed program has the same result or error, and does the same things in the same order."""
-    plain, filmed, _ = compare(tree, in_order)
-    assert filmed == plain
-
-
-@given(trees())
-@settings(max_examples=300, deadline=None, derandomize=True)
-def test_filming_changes_nothing_with_common_tasks(tree: Node) -> None:
-    """So it is with asyncio's own tasks, until those that are left are cancelled."""
-
-    async def plainly(coroutine: Coroutine[Any, Any, Any]) -> Any:
-        return await coroutine
-
-    plain, filmed, _ = compare(tree, plainly)
-    ends = [what for what, *_ in plain].index("end")
-    assert filmed[: ends + 1] == plain[: ends + 1]
-
-
-def test_the_random_programs_do_something() -> None:
-    """The programs above succeed, fail, are cancelled, time out, and hold the loop."""
-    seen: set[str] = set()
-    endings: set[str] = set()
-
-    @given(trees("group"))
-    @settings(max_examples=400, deadline=None, derandomize=True, database=None)
-    def collect(tree: Node) -> None:
-        log, _, run = compare(tree, in_order)
-        seen.update(what for what, *_ in log)
-        endings.update(lane.ending for lane in run.lanes)
-
-    collect()
-    assert endings == {"done", "failed", "cancelled", "pending"}
-    kinds = {name.removeprefix("do_") for name in dir(Program) if name.startswith("do_")}
-    assert seen >= kinds | {"ok", "closed", "ValueError", "CancelledError", "TimeoutError"}
+# --- Filming changes nothing: more of that in test_properties.py ---------------------------
 
 
 def test_names_of_tasks_are_kept() -> None:
@@ -1490,6 +1216,21 @@ def test_failing_task_factory() -> None:
     assert repr(fast(around).error) == "RuntimeError('no more tasks')"
 
 
+def test_refused_task_factory() -> None:
+    """What cannot make tasks is refused as without a camera, and the program goes on."""
+
+    async def main() -> Any:
+        loop = asyncio.get_running_loop()
+        with pytest.raises(TypeError):
+            loop.set_task_factory("no factory")
+        assert loop.get_task_factory() is None
+        return await asyncio.create_task(one("a"))
+
+    assert fast(main) == "a"
+    run = simulate(main)
+    assert (run.result, len(run)) == ("a", 1)
+
+
 def test_cancelling_the_one_who_films() -> None:
     """A cancellation from outside goes through to the program, and comes back out."""
     log = []
@@ -1542,6 +1283,33 @@ def test_arguments_are_not_kept_alive() -> None:
     run = simulate(main)
     assert run.result is True
     assert run.starts == ["drops('thing')"]
+
+
+def test_what_a_cancelled_task_held_is_not_kept_alive() -> None:
+    """It goes with the task, as without a camera, and need not wait for the garbage collector."""
+
+    class Image: ...
+
+    async def load(images: list[Any]) -> None:
+        image = Image()
+        images.append(weakref.ref(image))
+        await asyncio.sleep(1)
+
+    async def main() -> bool:
+        images: list[Any] = []
+        task = asyncio.create_task(load(images))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        del task
+        return images[0]() is None
+
+    gc.disable()
+    try:
+        assert fast(main)
+        assert simulate(main).result
+    finally:
+        gc.enable()
 
 
 def test_arguments_that_cannot_be_shown_are_left_out() -> None:
