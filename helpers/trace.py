@@ -678,8 +678,9 @@ def _let_go(track: _Track) -> None:
     that of the call, each time, and not this one, once.
     """
     assert track.frame is not None
-    place = track.frame.f_code.co_filename, track.frame.f_lineno
-    exec(_LET_GO.replace(co_filename=place[0], co_firstlineno=place[1]), {"track": track})
+    code, line = track.frame.f_code, track.frame.f_lineno  # a clean-up stands in no line
+    line = line or code.co_firstlineno
+    exec(_LET_GO.replace(co_filename=code.co_filename, co_firstlineno=line), {"track": track})
 
 
 def _without_us(error: BaseException) -> BaseException:
