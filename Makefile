@@ -35,8 +35,9 @@ test: $(INSTALLED)  ## check everything: lint, types, unit, nbval, browser
 	@echo "Five checks, two at a time: each shows what it found when it has ended."
 	@$(MAKE) --no-print-directory --keep-going --jobs=2 $(SYNC) browser lint types unit nbval
 
-test-all: $(INSTALLED)  ## check everything, and more of it: random programs, Python's own tests
-	@THOROUGH=5 $(MAKE) --no-print-directory test
+test-all: $(INSTALLED)  ## check every notebook on every Python and kernel, and more: hours
+	@test -n "$(ARGS)" || THOROUGH=5 $(MAKE) --no-print-directory test
+	@$(RUN) tools/matrix.py $(ARGS)
 
 lint: $(INSTALLED)  ## check style and format, notebooks included
 	$(RUN) -m ruff check
@@ -66,4 +67,4 @@ bench: $(INSTALLED)  ## measure, beside what else one could use
 	@test -n "$(ARGS)" || $(RUN) -m pytest -q tests/browser/speed.py
 
 clean:  ## remove the environment and what tools left behind
-	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info build
+	rm -rf $(VENV) .venv-matrix .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info build

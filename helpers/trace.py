@@ -678,7 +678,7 @@ def _let_go(track: _Track) -> None:
     that of the call, each time, and not this one, once.
     """
     assert track.frame is not None
-    code, line = track.frame.f_code, track.frame.f_lineno  # a clean-up stands in no line
+    code, line = track.frame.f_code, track.frame.f_lineno  # the end of an `except*` has none
     line = line or code.co_firstlineno
     exec(_LET_GO.replace(co_filename=code.co_filename, co_firstlineno=line), {"track": track})
 

@@ -168,6 +168,27 @@ def test_failing_task_group() -> None:
     assert caught.value.exceptions == (run.lanes[0].error,)
 
 
+@pytest.mark.parametrize(
+    ("caught", "outcome"),
+    [(KeyError, pytest.raises(ExceptionGroup)), (ValueError, contextlib.nullcontext())],
+)
+def test_except_star(caught: type[Exception], outcome: Any) -> None:
+    """A coroutine may end in code that the compiler put in, which is on no line."""
+
+    async def main() -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(boom("a"))
+        except* caught:
+            pass
+        except* TypeError:
+            pass
+
+    run = simulate(main)
+    with outcome:
+        assert run.result is None
+
+
 def test_create_task() -> None:
     """Who awaits a task waits for its lane, by name."""
 

@@ -1,7 +1,9 @@
-"""One JupyterLab and one browser for all tests; each test gets a page, and nothing goes unseen.
+"""One server and one browser for all tests; each test gets a page, and nothing goes unseen.
 
 A console error, an error in the page, an answer from anywhere but this machine, an error or
 stderr output of a cell: each fails the test. What there was to see then lies in `test-artifacts/`.
+
+JupyterLab's `commsOverSubshells` is what the environment variable COMMS_OVER_SUBSHELLS says.
 """
 
 import json
@@ -13,8 +15,8 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,12 +51,14 @@ NO_BROWSER = (
     "`sudo apt install chromium` (Debian), `sudo dnf install chromium` (Fedora), "
     "`brew install --cask chromium` (macOS) or `winget install Google.Chrome` (Windows)."
 )
+COMMS = os.environ.get("COMMS_OVER_SUBSHELLS", "perCommTarget")  # the default of JupyterLab
 SETTINGS = {
     "@jupyterlab/apputils-extension:notification": {
         "checkForUpdates": False,
         "doNotDisturbMode": True,
         "fetchNews": "false",
     },
+    "@jupyterlab/apputils-extension:kernels-settings": {"commsOverSubshells": COMMS},
     "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
     "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
 }
@@ -111,8 +115,8 @@ def browser() -> Iterator[Browser]:
 
 
 @dataclass
-class Lab:
-    """A server of JupyterLab."""
+class Server:
+    """A server of notebooks."""
 
     address: str
     token: str
@@ -123,43 +127,41 @@ class Lab:
     def url(self, notebook: str) -> str:
         return f"{self.address}/lab/workspaces/test/tree/{notebook}?reset&token={self.token}"
 
-    def ask(self, path: str, method: str = "GET") -> Any:
-        """Send it a request, and return its answer; an `OSError` if there is none."""
-        request = urllib.request.Request(
-            self.address + path, method=method, headers={"Authorization": f"token {self.token}"}
-        )
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
-            request, timeout=9
-        ) as said:
-            return json.loads(said.read() or "null")
-
 
 @pytest.fixture(scope="session")
-def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """JupyterLab on a copy of the notebooks, with settings, data and kernels of its own."""
+def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """JupyterLab."""
     base = tmp_path_factory.mktemp("lab")
-    folder = base / "notebooks"
-    shutil.copytree(
-        ROOT / "notebooks", folder, ignore=shutil.ignore_patterns("data", ".ipynb_checkpoints")
-    )
     settings = base / "config" / "labconfig" / "default_setting_overrides.json"
     settings.parent.mkdir(parents=True)
     settings.write_text(json.dumps(SETTINGS))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    lab = Lab(f"http://127.0.0.1:{port}", secrets.token_hex(), folder, base / "server.log")
-    command = [
-        *(sys.executable, "-m", "jupyterlab", "--no-browser"),
+    arguments = [
         "--ServerApp.ip=127.0.0.1",
-        f"--ServerApp.port={port}",
+        "--ServerApp.port={port}",
         "--ServerApp.port_retries=0",
-        f"--ServerApp.root_dir={folder}",
-        f"--IdentityProvider.token={lab.token}",
+        "--ServerApp.root_dir={folder}",
+        "--IdentityProvider.token={token}",
         "--LabApp.expose_app_in_browser=True",
         "--LabApp.news_url=",
     ]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
-        command.append("--allow-root")
+        arguments.append("--allow-root")
+    with serving(base, "jupyterlab", *arguments) as server:
+        yield server
+
+
+@contextmanager
+def serving(base: Path, program: str, *arguments: str) -> Iterator[Server]:
+    """A server on a copy of the notebooks, with settings, data and kernels of its own."""
+    folder = base / "notebooks"
+    shutil.copytree(
+        ROOT / "notebooks", folder, ignore=shutil.ignore_patterns("data", ".ipynb_checkpoints")
+    )
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    server = Server(f"http://127.0.0.1:{port}", secrets.token_hex(), folder, base / "server.log")
+    command = [sys.executable, "-m", program, "--no-browser"]
+    command += [a.format(port=port, token=server.token, folder=folder) for a in arguments]
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "JPY"))}
     environment |= {
         "IPYTHONDIR": str(base / "ipython"),
@@ -168,44 +170,45 @@ def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         "JUPYTER_RUNTIME_DIR": str(base / "runtime"),
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
     }
-    with lab.log.open("w") as log:
-        server = subprocess.Popen(
+    with server.log.open("w") as log:
+        process = subprocess.Popen(
             command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT
         )
         try:
-            wait_for(lab, server)
-            yield lab
+            wait_for(port, process, server.log)
+            yield server
         finally:
-            stop(lab, server)
+            stop(process)
 
 
-def wait_for(lab: Lab, server: subprocess.Popen[bytes]) -> None:
-    """Wait until the server answers."""
+def wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until the server takes connections."""
     give_up = time.monotonic() + 120
     while True:
         try:
-            lab.ask("/api/status")
-            return
+            return socket.create_connection(("127.0.0.1", port)).close()
         except OSError:
-            if server.poll() is not None or time.monotonic() > give_up:
-                pytest.fail(f"JupyterLab does not answer:\n{lab.log.read_text()}", pytrace=False)
+            if process.poll() is not None or time.monotonic() > give_up:
+                pytest.fail(f"The server does not answer:\n{log.read_text()}", pytrace=False)
             time.sleep(0.1)
 
 
-def stop(lab: Lab, server: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes]) -> None:
     """Have the server end its kernels and itself."""
+    process.terminate()
     try:
-        lab.ask("/api/shutdown", "POST")
-        server.wait(20)
-    except (OSError, subprocess.TimeoutExpired):
-        server.kill()
-        server.wait()
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 class Witness:
     """Notes what happens in a page."""
 
     def __init__(self, page: Page) -> None:
+        self.page = page
+        self.server: Server | None = None
         self.log: list[str] = []
         self.problems: list[str] = []
         page.on("console", lambda message: self.note(message.type == "error", message.text))
@@ -225,13 +228,22 @@ class Witness:
 
 
 @pytest.fixture
-def open_notebook(
-    lab: Lab, browser: Browser, request: pytest.FixtureRequest
-) -> Iterator[Callable[[str], Notebook]]:
-    """Open a notebook in a page of its own, and close it with its kernel after the test."""
+def witness(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Witness]:
+    """A page for this test, in which no problem goes unseen."""
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
     page.set_default_timeout(PATIENCE)
     witness = Witness(page)
+    yield witness
+    if witness.problems or request.node.stash.get(FAILED, False):
+        keep(request.node.name, witness)
+    page.close()
+    assert witness.problems == []
+
+
+@pytest.fixture
+def open_notebook(lab: Server, witness: Witness) -> Iterator[Callable[[str], Notebook]]:
+    """Open a notebook in the page of the test, and end its kernel after the test."""
+    page, witness.server = witness.page, lab
     opened: list[Notebook] = []
 
     def open_notebook(name: str) -> Notebook:
@@ -241,22 +253,18 @@ def open_notebook(
         return opened[-1]
 
     yield open_notebook
-    try:
-        faults = [fault for notebook in opened for fault in notebook.faults()]
-        faults += witness.problems
-        if faults or request.node.stash.get(FAILED, False):
-            keep(request.node.name, page, witness, lab)
-    finally:
-        page.close()
-        for session in lab.ask("/api/sessions"):
-            lab.ask(f"/api/sessions/{session['id']}", "DELETE")
-    assert faults == []
+    witness.problems += [fault for notebook in opened for fault in notebook.faults()]
+    if opened:
+        opened[-1].settled(
+            "async () => window.jupyterapp?.shell.currentWidget.sessionContext.shutdown()"
+        )
 
 
-def keep(name: str, page: Page, witness: Witness, lab: Lab) -> None:
+def keep(name: str, witness: Witness) -> None:
     """Save what there is to see of a test that failed."""
     folder = ARTEFACTS / re.sub(r"\W+", "-", name)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "console.log").write_text("\n".join(witness.log), encoding="utf-8")
-    shutil.copy(lab.log, folder / "server.log")
-    page.screenshot(path=folder / "page.png")
+    if witness.server:
+        shutil.copy(witness.server.log, folder / "server.log")
+    witness.page.screenshot(path=folder / "page.png")

@@ -32,8 +32,9 @@ def make(open_notebook: Open, lab: Any) -> Callable[..., Notebook]:
     """Open a notebook of these cells, and run them."""
 
     def make(*cells: str) -> Notebook:
-        Path(lab.folder, "abuse.ipynb").write_text(notebook(*cells))
-        opened = open_notebook("abuse.ipynb")
+        name = f"abuse-{abs(hash(cells))}.ipynb"  # has a kernel of its own
+        Path(lab.folder, name).write_text(notebook(*cells))
+        opened = open_notebook(name)
         opened.run_all()
         return opened
 
