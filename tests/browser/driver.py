@@ -14,14 +14,17 @@ RUN_ALL = 120_000
 IDLE = """() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel
     ?.status === 'idle'"""
 
-# Asks the kernel until it answers: what is sent while the connection is being made can get lost.
+# Asks the kernel until it answers: what is sent while JupyterLab makes its connection can get lost,
+# and then the connection stays deaf until it is made again, as by Kernel > Reconnect.
 ANSWERS = """async () => {
     const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
     for (let attempt = 0; attempt < 20; attempt++) {
         const question = kernel.requestExecute({code: '', silent: true});
         const late = new Promise(done => setTimeout(() => done(false), 5_000));
-        if (await Promise.race([question.done.then(() => true), late])) return true;
+        const answered = question.done.then(() => true, () => false);
+        if (await Promise.race([answered, late])) return true;
         question.dispose();
+        await kernel.reconnect();
     }
     return false;
 }"""
@@ -95,7 +98,7 @@ class Notebook:
 
     def run_all(self) -> None:
         """Run every cell, and wait for the last one."""
-        assert self.settled(ANSWERS, timeout=2 * PATIENCE), "The kernel does not answer."
+        assert self.settled(ANSWERS, timeout=4 * PATIENCE), "The kernel does not answer."
         self.settled(RUN, timeout=RUN_ALL)
         self.page.wait_for_function(COUNTED, timeout=RUN_ALL)
         self.page.wait_for_function(IDLE, timeout=PATIENCE)
