@@ -252,9 +252,10 @@ def _draw(ax: Axes, drawn: _Drawn, colours: Mapping[str, str], until: float, inc
     bars: dict[tuple[str, State], list[Any]] = {}
     steps: list[float] = []
     if drawn.gap:  # of those left out we know when they held the loop
-        steps += (start for start, end in run.steps)
-        others = [_between(start, end, loop, 0.25 * unit) for start, end in run.steps]
-        _bars(ax, {("", "running"): [box for box in others if box[0][0] < box[2][0]]}, {"": _OTHER})
+        taken = run.steps
+        steps += (start for start, _ in taken)
+        held = [_between(start, end, loop, 0.25 * unit) for start, end in taken if start < end]
+        _bars(ax, {("", "running"): held}, {"": _OTHER})
         more = f"⋮ {len(run) - len(lanes):,} more"
         ax.text(0, drawn.gap + 1.5, more, fontsize=_FONT, va="center_baseline")
     for row, lane in zip(drawn.rows, lanes, strict=True):

@@ -7,8 +7,8 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
-PATIENCE = 30_000  # milliseconds for a thing that a busy machine may take long to do
-RUN_ALL = 120_000
+PATIENCE = 60_000  # milliseconds for a thing that a busy machine may take long to do
+RUN_ALL = 240_000
 
 # Waits for the kernel of the notebook in front to have nothing to do.
 IDLE = """() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel
@@ -87,6 +87,11 @@ class Notebook:
 
     def settled(self, promise: str, argument: Any = None, timeout: int = PATIENCE) -> Any:
         """What a promise of the page's comes to, or an error if it does not come in time."""
+        self.begin(promise, argument)
+        return self.page.wait_for_function("() => window.settled", timeout=timeout).json_value()[0]
+
+    def begin(self, promise: str, argument: Any = None) -> None:
+        """Have the page begin with a promise; what it comes to is then in `window.settled`."""
         self.page.evaluate(
             f"""(argument) => {{
                 window.settled = null;
@@ -94,11 +99,10 @@ class Notebook:
             }}""",
             argument,
         )
-        return self.page.wait_for_function("() => window.settled", timeout=timeout).json_value()[0]
 
     def run_all(self) -> None:
         """Run every cell, and wait for the last one."""
-        assert self.settled(ANSWERS, timeout=4 * PATIENCE), "The kernel does not answer."
+        assert self.settled(ANSWERS, timeout=2 * PATIENCE), "The kernel does not answer."
         self.settled(RUN, timeout=RUN_ALL)
         self.page.wait_for_function(COUNTED, timeout=RUN_ALL)
         self.page.wait_for_function(IDLE, timeout=PATIENCE)
@@ -113,13 +117,7 @@ class Notebook:
 
     def restart_and_run_all(self) -> None:
         """As by the menu, with the question that it asks."""
-        self.page.evaluate(
-            """() => {
-                window.settled = null;
-                window.jupyterapp.commands.execute('notebook:restart-run-all')
-                    .then(value => { window.settled = [value]; });
-            }"""
-        )
+        self.begin("() => window.jupyterapp.commands.execute('notebook:restart-run-all')")
         self.page.locator(".jp-Dialog .jp-mod-accept").click()
         self.page.wait_for_function("() => window.settled", timeout=RUN_ALL)
         self.page.wait_for_function(COUNTED, timeout=RUN_ALL)

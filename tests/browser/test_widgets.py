@@ -46,10 +46,12 @@ def move(explorer: Explorer, name: str, what: dict[str, Any], check: Callable[..
             for way, value in [
                 (lambda: explorer.press(name, "End"), high),
                 (lambda: explorer.press(name, "Home"), low),
+                (lambda: explorer.press(name, "ArrowRight"), low + what["step"]),
                 (lambda: explorer.set(name, round(middle, 9)), middle),
                 (lambda: explorer.drag(name, 1.1), high),
                 (lambda: explorer.drag(name, 0.5), None),
                 (lambda: explorer.drag(name, -0.1), low),
+                (lambda: explorer.set(name, high + 1), high),
                 (lambda: explorer.set(name, round(middle, 9)), middle),
             ]:
                 way()
