@@ -63,6 +63,19 @@ SETTINGS = {
     "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
 }
 HERE = {"127.0.0.1", "localhost"}
+# ipykernel 7.0 to 7.3 can miss a request that comes while they send a reply, and then hang until
+# another connection is made (ipykernel#1554). The course shuts them out; so that the rest can be
+# tested on them, their kernels get what 7.4.0 does.
+STARTUP = """
+if __import__("ipykernel").version_info[:2] in [(7, 0), (7, 1), (7, 2), (7, 3)]:
+    from ipykernel.subshell_manager import SubshellManager
+
+    def send(manager, message):
+        get_ipython().kernel.shell_stream.send_multipart(message)
+
+    SubshellManager._send_on_shell_channel = send
+    del SubshellManager, send
+"""
 SAID = pytest.StashKey[list[str]]()
 FAILED = pytest.StashKey[bool]()
 
@@ -77,9 +90,15 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Remember that a test failed, for its page to be kept."""
+    """Remember that a test failed, for its page to be kept; and say what its server said last."""
     report = yield
     item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    witness = item.funcargs.get("witness")
+    if report.failed and witness:
+        report.sections.append(("the page's console", "\n".join(witness.log[-20:])))
+        if witness.server:
+            said = witness.server.log.read_text(errors="replace").splitlines()
+            report.sections.append(("the server's log", "\n".join(said[-40:])))
     return report
 
 
@@ -157,6 +176,9 @@ def serving(base: Path, program: str, *arguments: str) -> Iterator[Server]:
     shutil.copytree(
         ROOT / "notebooks", folder, ignore=shutil.ignore_patterns("data", ".ipynb_checkpoints")
     )
+    startup = base / "ipython" / "profile_default" / "startup" / "startup.py"
+    startup.parent.mkdir(parents=True)
+    startup.write_text(STARTUP)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     server = Server(f"http://127.0.0.1:{port}", secrets.token_hex(), folder, base / "server.log")

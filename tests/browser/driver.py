@@ -14,21 +14,6 @@ RUN_ALL = 240_000
 IDLE = """() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel
     ?.status === 'idle'"""
 
-# Asks the kernel until it answers: what is sent while JupyterLab makes its connection can get lost,
-# and then the connection stays deaf until it is made again, as by Kernel > Reconnect.
-ANSWERS = """async () => {
-    const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
-    for (let attempt = 0; attempt < 20; attempt++) {
-        const question = kernel.requestExecute({code: '', silent: true});
-        const late = new Promise(done => setTimeout(() => done(false), 5_000));
-        const answered = question.done.then(() => true, () => false);
-        if (await Promise.race([answered, late])) return true;
-        question.dispose();
-        await kernel.reconnect();
-    }
-    return false;
-}"""
-
 RUN = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"
 
 # Waits for every code cell to have been run: after an error that is meant, Lab's promise is kept
@@ -88,21 +73,30 @@ class Notebook:
     def settled(self, promise: str, argument: Any = None, timeout: int = PATIENCE) -> Any:
         """What a promise of the page's comes to, or an error if it does not come in time."""
         self.begin(promise, argument)
-        return self.page.wait_for_function("() => window.settled", timeout=timeout).json_value()[0]
+        return self.end(timeout)
 
     def begin(self, promise: str, argument: Any = None) -> None:
-        """Have the page begin with a promise; what it comes to is then in `window.settled`."""
+        """Have the page begin with a promise."""
         self.page.evaluate(
             f"""(argument) => {{
                 window.settled = null;
-                ({promise})(argument).then(value => {{ window.settled = [value]; }});
+                (async () => ({promise})(argument))().then(
+                    value => {{ window.settled = [value, null]; }},
+                    error => {{ window.settled = [null, String(error?.stack ?? error)]; }},
+                );
             }}""",
             argument,
         )
 
+    def end(self, timeout: int = PATIENCE) -> Any:
+        """What the promise that was begun with comes to; an error if it fails, or takes longer."""
+        settled = self.page.wait_for_function("() => window.settled", timeout=timeout)
+        value, error = settled.json_value()
+        assert error is None, error
+        return value
+
     def run_all(self) -> None:
         """Run every cell, and wait for the last one."""
-        assert self.settled(ANSWERS, timeout=2 * PATIENCE), "The kernel does not answer."
         self.settled(RUN, timeout=RUN_ALL)
         self.page.wait_for_function(COUNTED, timeout=RUN_ALL)
         self.page.wait_for_function(IDLE, timeout=PATIENCE)
@@ -119,7 +113,7 @@ class Notebook:
         """As by the menu, with the question that it asks."""
         self.begin("() => window.jupyterapp.commands.execute('notebook:restart-run-all')")
         self.page.locator(".jp-Dialog .jp-mod-accept").click()
-        self.page.wait_for_function("() => window.settled", timeout=RUN_ALL)
+        self.end(RUN_ALL)
         self.page.wait_for_function(COUNTED, timeout=RUN_ALL)
         self.page.wait_for_function(IDLE, timeout=PATIENCE)
 
