@@ -9,7 +9,7 @@ VENV ?= .venv
 RUN = $(VENV)/bin/python
 PIP = $(RUN) -m pip install --disable-pip-version-check -qq
 INSTALLED = $(VENV)/installed
-SYNC = $(if $(filter output-sync,$(.FEATURES)),--output-sync)
+TESTS = $(RUN) -m pytest -n 2  # at a time
 
 .PHONY: help install lab test test-all lint types unit nbval browser notebooks picture bench clean
 
@@ -32,8 +32,7 @@ lab: $(INSTALLED)  ## open JupyterLab on the first notebook
 	@$(RUN) tools/lab.py $(ARGS)
 
 test: $(INSTALLED)  ## check everything: lint, types, unit, nbval, browser
-	@echo "Five checks, two at a time: each shows what it found when it has ended."
-	@$(MAKE) --no-print-directory --keep-going --jobs=2 $(SYNC) browser lint types unit nbval
+	@$(MAKE) --no-print-directory --keep-going lint types unit nbval browser
 
 test-all: $(INSTALLED)  ## check every notebook on every Python and kernel, and more: hours
 	@test -n "$(ARGS)" || THOROUGH=5 $(MAKE) --no-print-directory test
@@ -47,14 +46,14 @@ types: $(INSTALLED)  ## check types
 	$(RUN) -m mypy
 
 unit: $(INSTALLED)  ## test the package and the shape of the notebooks
-	$(RUN) -m pytest tests --ignore tests/browser
+	$(TESTS) --dist worksteal tests --ignore tests/browser
 
 nbval: $(INSTALLED)  ## run every notebook and compare every output
-	$(RUN) -m pytest notebooks --nbval --nbval-current-env --nbval-cell-timeout 60 \
+	$(TESTS) --dist loadfile notebooks --nbval --nbval-current-env --nbval-cell-timeout 60 \
 		--nbval-sanitize-with notebooks/sanitize.cfg
 
 browser: $(INSTALLED)  ## drive the notebooks in a real browser
-	@test ! -d tests/browser || { set -x; $(RUN) -m pytest tests/browser; }
+	@test ! -d tests/browser || { set -x; $(TESTS) --dist worksteal tests/browser; }
 
 notebooks: $(INSTALLED)  ## run the notebooks in place (or those named in ARGS)
 	@$(RUN) tools/notebooks.py $(ARGS)

@@ -384,7 +384,11 @@ def test_wrong_answers_get_a_hint(answer, words):
 
 
 @pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
-@pytest.mark.parametrize("thing", [None, 7, "drive", asyncio.sleep, print, object()], ids=repr)
+@pytest.mark.parametrize(
+    "thing",
+    [None, 7, "drive", asyncio.sleep, print, object()],
+    ids="None 7 text sleep print object".split(),
+)
 def test_what_is_no_function_gets_a_hint(check, thing):
     """Whatever is handed in."""
     assert repr(check(thing)).startswith("not yet: ")

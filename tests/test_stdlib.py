@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parent.parent
+LIMIT = 900  # seconds; all take a third of that
 THOROUGH = int(os.environ.get("THOROUGH", "1"))
 PART = [
     "test_taskgroups",
@@ -53,7 +54,11 @@ def both(names: list[str], folder: Path) -> list[Any]:
     env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONASYNCIODEBUG": ""}
     options = {"cwd": folder, "env": env, "stdout": PIPE, "stderr": PIPE, "text": True}
     with Popen(command, **options) as plain, Popen([*command, "--filmed"], **options) as filmed:
-        said = [run.communicate() for run in (plain, filmed)]
+        try:
+            said = [run.communicate(timeout=LIMIT) for run in (plain, filmed)]
+        finally:
+            plain.kill()
+            filmed.kill()
     assert (plain.returncode, filmed.returncode) == (0, 0), said
     return [json.loads(out.splitlines()[-1]) for out, _ in said]
 

@@ -69,7 +69,7 @@ def test_examples() -> None:
         (None, "no coroutine function"),
         ("text", "no coroutine function"),
     ],
-    ids=str,
+    ids=lambda it: getattr(it, "__name__", str(it)),
 )
 def test_whatever_it_does_the_answer_is_a_hint(function: Any, hint: str) -> None:
     """No traceback, no hang: a sentence that says what was seen."""

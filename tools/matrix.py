@@ -29,7 +29,8 @@ WAYS = ["disabled", "perCommTarget", "perComm"]  # JupyterLab's commsOverSubshel
 CHECKS = ["nbval", *WAYS]
 SHORT = {"nbval": "notebooks/02_event_loop.ipynb", "perComm": "tests/browser/test_kernels.py"}
 PIP = ["-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-NBVAL = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout", "60"]
+TWO = ["-n", "2", "--dist"]  # at a time
+NBVAL = [*TWO, "loadfile", "--nbval", "--nbval-current-env", "--nbval-cell-timeout", "60"]
 NBVAL += ["--nbval-sanitize-with", "notebooks/sanitize.cfg"]
 LIMIT = 1800  # seconds for one check; the longest takes a quarter of that
 
@@ -107,7 +108,7 @@ def install(python: str, kernel: str, log: Path) -> bool:
 
 def check(python: str, name: str, what: str, words: str, log: Path) -> str:
     """Run nbval, or the browser tests in one of the ways; return ok or failed, and how long."""
-    options = NBVAL if name == "nbval" else ["-k", words] if words else []
+    options = NBVAL if name == "nbval" else [*TWO, "worksteal", "-k", words]
     start = time.monotonic()
     fine = run(
         [python, "-m", "pytest", "-p", "no:cacheprovider", what, *options],

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -76,13 +77,21 @@ if __import__("ipykernel").version_info[:2] in [(7, 0), (7, 1), (7, 2), (7, 3)]:
     SubshellManager._send_on_shell_channel = send
     del SubshellManager, send
 """
-SAID = pytest.StashKey[list[str]]()
+SAID = "said"
 FAILED = pytest.StashKey[bool]()
 
 
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print what was measured, whether or not tests passed."""
-    if said := config.stash.get(SAID, []):
+    reports = (report for reports in terminalreporter.stats.values() for report in reports)
+    said = [
+        what
+        for report in reports
+        if getattr(report, "when", None) == "teardown"
+        for name, what in report.user_properties
+        if name == SAID
+    ]
+    if said:
         terminalreporter.section("measured in the browser")
         for line in said:
             terminalreporter.write_line(line)
@@ -103,9 +112,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
 
 
 @pytest.fixture
-def say(pytestconfig: pytest.Config) -> Callable[[str], None]:
+def say(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
     """Say a line at the end of the test run."""
-    return pytestconfig.stash.setdefault(SAID, []).append
+    return partial(record_property, SAID)
 
 
 @pytest.fixture(scope="session")

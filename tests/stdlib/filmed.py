@@ -7,6 +7,7 @@ The last line is JSON: how each test ended, and how many lanes were filmed.
 
 import asyncio
 import json
+import signal
 import sys
 import time
 import unittest
@@ -76,6 +77,7 @@ class Endings(unittest.TextTestResult):
 
 
 def main() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a job in the background
     support.use_resources = []  # none that take long or need a network
     names = [f"{PACKAGE}.{name}" for name in sys.argv[1:] if name != "--filmed"]
     if "--filmed" in sys.argv:
