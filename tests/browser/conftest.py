@@ -24,7 +24,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from driver import IDLE, PATIENCE, Notebook
+from driver import IDLE, PATIENCE, Notebook, wait
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).parents[2]
@@ -279,7 +279,7 @@ def open_notebook(lab: Server, witness: Witness) -> Iterator[Callable[[str], Not
 
     def open_notebook(name: str) -> Notebook:
         page.goto(lab.url(name))
-        page.wait_for_function(IDLE)
+        wait(page, IDLE)
         opened.append(Notebook(page))
         return opened[-1]
 

@@ -5,7 +5,7 @@ import json
 import time
 from typing import Any
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import JSHandle, Locator, Page, expect
 
 PATIENCE = 60_000  # milliseconds for a thing that a busy machine may take long to do
 RUN_ALL = 240_000
@@ -64,6 +64,14 @@ SIMULATED = (
 )
 
 
+def wait(page: Page, condition: str, argument: Any = None, timeout: int = PATIENCE) -> JSHandle:
+    """Wait until a function in the page gives something true; return that.
+
+    Playwright would ask at each frame, for which the browser draws 60 frames a second.
+    """
+    return page.wait_for_function(condition, arg=argument, timeout=timeout, polling=50)
+
+
 class Notebook:
     """The notebook that a page of JupyterLab shows."""
 
@@ -90,7 +98,7 @@ class Notebook:
 
     def end(self, timeout: int = PATIENCE) -> Any:
         """What the promise that was begun with comes to; an error if it fails, or takes longer."""
-        settled = self.page.wait_for_function("() => window.settled", timeout=timeout)
+        settled = wait(self.page, "() => window.settled", timeout=timeout)
         value, error = settled.json_value()
         assert error is None, error
         return value
@@ -98,8 +106,8 @@ class Notebook:
     def run_all(self) -> None:
         """Run every cell, and wait for the last one."""
         self.settled(RUN, timeout=RUN_ALL)
-        self.page.wait_for_function(COUNTED, timeout=RUN_ALL)
-        self.page.wait_for_function(IDLE, timeout=PATIENCE)
+        wait(self.page, COUNTED, timeout=RUN_ALL)
+        wait(self.page, IDLE)
 
     def run_cell(self, number: int) -> None:
         """Run one cell, counted from 0, and wait for it."""
@@ -107,15 +115,15 @@ class Notebook:
             "at => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = at; }", number
         )
         self.settled("() => window.jupyterapp.commands.execute('notebook:run-cell')")
-        self.page.wait_for_function(IDLE, timeout=PATIENCE)
+        wait(self.page, IDLE)
 
     def restart_and_run_all(self) -> None:
         """As by the menu, with the question that it asks."""
         self.begin("() => window.jupyterapp.commands.execute('notebook:restart-run-all')")
         self.page.locator(".jp-Dialog .jp-mod-accept").click()
         self.end(RUN_ALL)
-        self.page.wait_for_function(COUNTED, timeout=RUN_ALL)
-        self.page.wait_for_function(IDLE, timeout=PATIENCE)
+        wait(self.page, COUNTED, timeout=RUN_ALL)
+        wait(self.page, IDLE)
 
     def interrupt(self) -> None:
         """Press ■."""
@@ -260,23 +268,23 @@ class Explorer(Widget):
 
     def wait_for_picture(self, digest: str) -> None:
         """Wait for the picture of which this is the SHA-256."""
-        self.page.wait_for_function(
+        wait(
+            self.page,
             """async ([img, wanted]) => {
                 if (!img.complete || !img.naturalWidth) return false;
                 const bytes = await (await fetch(img.src)).arrayBuffer();
                 const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
                 return [...digest].map(b => b.toString(16).padStart(2, '0')).join('') === wanted;
             }""",
-            arg=[self.picture.element_handle(), digest],
-            timeout=PATIENCE,
+            [self.picture.element_handle(), digest],
         )
 
     def wait_for_another_picture(self, than: tuple[str, int]) -> tuple[str, int]:
         """Wait for a picture that is loaded and not the one seen before."""
-        self.page.wait_for_function(
+        wait(
+            self.page,
             "([img, before]) => img.src !== before && img.complete && img.naturalWidth > 0",
-            arg=[self.picture.element_handle(), than[0]],
-            timeout=PATIENCE,
+            [self.picture.element_handle(), than[0]],
         )
         return self.seen()
 
@@ -309,19 +317,19 @@ class Replay(Widget):
         rows = self.box.locator(".replay-lanes tr")
         expect(rows.nth(0)).to_contain_text(time, timeout=PATIENCE)
         expect(rows.nth(1)).to_contain_text(runs, timeout=PATIENCE)
-        self.page.wait_for_function(
+        wait(
+            self.page,
             """([picture, cursor, left]) => {
                 const all = picture.getBoundingClientRect();
                 const line = cursor.querySelector('div[style*=border-left]');
                 const here = line.getBoundingClientRect();
                 return Math.abs(all.x + all.width * left - (here.x + here.width / 2)) < 3;
             }""",
-            arg=[
+            [
                 self.box.locator(".replay-picture").element_handle(),
                 self.box.locator(".replay-cursor").element_handle(),
                 left,
             ],
-            timeout=PATIENCE,
         )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driver import IDLE, PATIENCE, Explorer, Notebook, notebook
+from driver import IDLE, PATIENCE, Explorer, Notebook, notebook, wait
 from playwright.sync_api import expect
 
 Open = Callable[[str], Notebook]
@@ -164,7 +164,7 @@ def test_a_page_that_is_loaded_again(make: Callable[..., Notebook]) -> None:
     """The kernel is the same; its widgets come back when their cell is run again."""
     opened = make(STORY, EXPLORE)
     opened.page.reload()
-    opened.page.wait_for_function(IDLE, timeout=PATIENCE)
+    wait(opened.page, IDLE)
     opened.run_all()
     assert opened.faults() == []
     the_newest_works(opened)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import COMMS, Server
-from driver import COUNTED, PATIENCE, SIMULATED, Explorer, Notebook, notebook
+from driver import COUNTED, PATIENCE, SIMULATED, Explorer, Notebook, notebook, wait
 from playwright.sync_api import expect
 
 STORY = """
@@ -79,7 +79,7 @@ def test_no_move_is_lost_while_a_cell_awaits(explorer: Explorer, at_once: bool, 
     explorer.wait_for_line(line)
     explorer.wait_for_picture(picture)
     go.touch()
-    explorer.page.wait_for_function(COUNTED)
+    wait(explorer.page, COUNTED)
     explorer.press("files", "Home")
     explorer.agrees()
 
@@ -96,6 +96,6 @@ def test_run_for_real_and_stop_work_while_a_cell_awaits(
     explorer.wait_for_line(re.compile(r"^cancelled after \d+\.\d\d s \(real\)"))
     expect(explorer.stop).to_be_disabled(timeout=PATIENCE)
     go.touch()
-    explorer.page.wait_for_function(COUNTED)
+    wait(explorer.page, COUNTED)
     explorer.press("files", "End")
     explorer.agrees()

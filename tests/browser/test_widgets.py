@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driver import PATIENCE, Explorer, Notebook, Replay
+from driver import PATIENCE, Explorer, Notebook, Replay, wait
 from playwright.sync_api import expect
 
 NOTEBOOKS = sorted(path.name for path in Path("notebooks").resolve().glob("*.ipynb"))
@@ -42,16 +42,17 @@ def move(explorer: Explorer, name: str, what: dict[str, Any], check: Callable[..
     match what["kind"]:
         case "IntSlider" | "FloatSlider":
             low, high = what["min"], what["max"]
-            middle = low + what["step"] * round((high - low) / what["step"] / 2)
+            steps = round((high - low) / what["step"] / 2)
+            middle = low + what["step"] * steps
             for way, value in [
                 (lambda: explorer.press(name, "End"), high),
                 (lambda: explorer.press(name, "Home"), low),
-                (lambda: explorer.press(name, "ArrowRight"), low + what["step"]),
-                (lambda: explorer.set(name, round(middle, 9)), middle),
+                (lambda: explorer.press(name, "ArrowRight", steps), middle),
                 (lambda: explorer.drag(name, 1.1), high),
-                (lambda: explorer.drag(name, 0.5), None),
                 (lambda: explorer.drag(name, -0.1), low),
-                (lambda: explorer.set(name, high + 1), high),
+                (lambda: explorer.drag(name, 0.5), None),
+                (lambda: explorer.set(name, low), low),
+                (lambda: explorer.set(name, high + 1), high),  # there is none beyond
                 (lambda: explorer.set(name, round(middle, 9)), middle),
             ]:
                 way()
@@ -142,9 +143,10 @@ def step_and_scrub_and_play(replay: Replay) -> None:
     replay.drag("replay-step", -0.1)
     replay.shows(1)
     replay.play.click()
-    replay.page.wait_for_function(
+    wait(
+        replay.page,
         "readout => Number(readout.innerText) >= 3",
-        arg=replay.box.locator(".replay-step .widget-readout").element_handle(),
+        replay.box.locator(".replay-step .widget-readout").element_handle(),
     )
     replay.play.click()  # pause
     replay.shows(replay.at())
