@@ -252,6 +252,7 @@ class Run:
         segments: list[Segment] = []
         stood = track.code  # the innermost call when it last suspended
         places: dict[CodeType, int] = {}  # the instruction at which each call then stood
+        began = 0.0  # the segment before
         for event, after in zip(events, ends, strict=True):
             order, start, state, code, lasti, what, until, _, callers = event
             ran = active.pop()
@@ -263,8 +264,9 @@ class Run:
                 code = ran
             if state == "ready" and segments and (due := segments[-1].until) is not None:
                 # A timer that came late, since the loop was held, was ready when it was due.
-                start = min(start, due + self._zero)
+                start = min(start, max(due + self._zero, began))
                 segments[-1] = segments[-1]._replace(end=self._since(start))
+            began = start
             segments.append(
                 Segment(
                     self._since(start),

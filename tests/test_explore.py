@@ -354,7 +354,7 @@ def test_bars_grow_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_interrupt_stops_a_run_for_real(holds: bool) -> None:
     """■ by itself stops cells only; here it stops the run, also one that holds the loop."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a kernel does between cells
-    held = threading.Event()
+    held, over = threading.Event(), threading.Event()
 
     async def long(parts: int) -> None:
         async def part() -> None:
@@ -371,6 +371,7 @@ def test_an_interrupt_stops_a_run_for_real(holds: bool) -> None:
         threading.Thread(target=interrupt, daemon=True).start()
         explorer.play.click()
         await until(lambda: explorer.run.real and explorer.run.over and explorer.stop.disabled)
+        over.set()
         assert text(explorer).startswith("cancelled after")
         assert explorer.run.seconds < 60
 
@@ -379,12 +380,15 @@ def test_an_interrupt_stops_a_run_for_real(holds: bool) -> None:
             held.wait()
         else:
             wait(lambda: callable(signal.getsignal(signal.SIGINT)))
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        while not over.is_set():  # one that comes just before a sleep is heard after it
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            over.wait(0.5)
 
     try:
         play(main)
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
+        over.set()
         signal.signal(signal.SIGINT, before)
 
 

@@ -15,7 +15,7 @@ import pytest
 from programs import fast
 from test_properties import check_lanes
 
-from helpers.clock import busy, simulate
+from helpers.clock import busy, record, simulate
 from helpers.trace import Camera, Lane, Run, trace
 
 
@@ -898,6 +898,34 @@ def test_ready_from_when_it_was_woken() -> None:
         "look() 0-3 done: look waiting for Event.wait 0-1, look ready 1-3",
         "set_and_hold() 0-3 done: set_and_hold waiting for sleep 0-1, set_and_hold running 1-3",
     ]
+
+
+class Preempted(asyncio.SelectorEventLoop):
+    """As on a busy machine: when a near timer has been set, others run until after it is due."""
+
+    def call_at(self, when: float, *args: Any, **options: Any) -> asyncio.TimerHandle:
+        timer = super().call_at(when, *args, **options)
+        if when - self.time() < 0.02:
+            while self.time() <= when:
+                pass
+        return timer
+
+
+def test_a_timer_that_is_due_before_its_task_waits_for_it() -> None:
+    """The wait is one of no time, and does not end before it begins."""
+
+    async def nap() -> None:
+        await asyncio.sleep(0.001)
+
+    async def main() -> None:
+        await asyncio.gather(nap())
+
+    with asyncio.Runner(loop_factory=Preempted) as runner:
+        run = runner.run(record(main()))
+    check_lanes(run)
+    _, _, waiting, *_ = run.lanes[0].segments
+    assert waiting.until is not None
+    assert waiting.until < waiting.start == waiting.end
 
 
 # --- What a run tells ----------------------------------------------------------------------
