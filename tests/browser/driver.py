@@ -65,10 +65,7 @@ SIMULATED = (
 
 
 def wait(page: Page, condition: str, argument: Any = None, timeout: int = PATIENCE) -> JSHandle:
-    """Wait until a function in the page gives something true; return that.
-
-    Playwright would ask at each frame, for which the browser draws 60 frames a second.
-    """
+    """Wait until a function in the page gives something true; return that."""
     return page.wait_for_function(condition, arg=argument, timeout=timeout, polling=50)
 
 
