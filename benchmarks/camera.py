@@ -6,7 +6,7 @@ import tracemalloc
 from collections.abc import Iterator
 
 from helpers.clock import record, simulate
-from helpers.trace import Run
+from helpers.run import Run
 
 from .measure import ROUNDS, Row, by_turns, compared
 

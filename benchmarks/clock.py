@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from helpers import load_data, simulate
 from helpers.clock import FastForwardLoop
 from helpers.load import load_seconds
-from helpers.trace import Run
+from helpers.run import Run
 
 from .measure import ROUNDS, Row, by_turns, compared
 

@@ -7,7 +7,7 @@ from copy import copy
 
 from helpers import infer, load_data, simulate
 from helpers.plot import png, timeline
-from helpers.trace import Run
+from helpers.run import Run
 
 from .measure import ROUNDS, Row, by_turns, compared
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .clock import busy, record, simulate
 from .infer import infer
 from .load import load_data
-from .trace import Run
+from .run import Run
 
 if TYPE_CHECKING:
     from .explore import explore
@@ -53,7 +53,7 @@ def _show_runs_as_pictures() -> None:
     shell = get_ipython()
     if shell is not None:
         formatter = shell.display_formatter.formatters["image/png"]
-        formatter.for_type_by_name("helpers.trace", "Run", _picture)
+        formatter.for_type_by_name("helpers.run", "Run", _picture)
         formatter.for_type_by_name("matplotlib.figure", "Figure", _picture)
 
 

@@ -20,7 +20,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from .prints import collected
-from .trace import Camera, Run, busy_now
+from .run import Run
+from .trace import Camera, busy_now
 
 __all__ = [
     "Deadlock",

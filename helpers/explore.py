@@ -18,8 +18,9 @@ import ipywidgets as widgets
 from .clock import check_coroutine_function, simulate
 from .plot import compare, png, timeline
 from .prints import Text, collected
+from .run import Run
 from .screen import Picture, Screen
-from .trace import Camera, Run
+from .trace import Camera
 
 __all__ = ["Explorer", "explore"]
 

@@ -8,8 +8,8 @@ import ipywidgets as widgets
 
 from .plot import png, timeline
 from .replay import Moments
+from .run import Lane, Run
 from .screen import Picture, Screen
-from .trace import Lane, Run
 
 __all__ = ["be_the_loop"]
 

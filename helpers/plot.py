@@ -14,7 +14,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .clock import Deadlock
-from .trace import Lane, Run, Segment, State
+from .run import Lane, Run, Segment, State
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

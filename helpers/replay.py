@@ -16,8 +16,8 @@ import ipywidgets as widgets
 
 from .chain import is_own
 from .plot import png, timeline
+from .run import Lane, Run, Segment
 from .screen import Picture, Screen
-from .trace import Lane, Run, Segment
 
 __all__ = ["Moment", "Moments", "Replay", "replay"]
 

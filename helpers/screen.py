@@ -8,7 +8,7 @@ from typing import Any
 import ipywidgets as widgets
 from traitlets import Unicode
 
-from .trace import Run
+from .run import Run
 
 __all__ = ["Picture", "Screen"]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from .clock import Deadlock, Runaway, simulate
 from .prints import collected
-from .trace import Run
+from .run import Run
 
 __all__ = ["NotYet", "Verdict", "attempt", "expect", "judged"]
 

@@ -25,7 +25,8 @@ from programs import (
 )
 
 from helpers.clock import FastForwardLoop, record, simulate
-from helpers.trace import Run, trace
+from helpers.run import Run
+from helpers.trace import trace
 
 THOROUGH = int(os.environ.get("THOROUGH", "1"))  # times as many examples
 

@@ -12,7 +12,7 @@ from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any
 
-from ..trace import Run
+from ..run import Run
 from ..verdict import NotYet, attempt, expect, judged
 
 __all__ = ["check_drive", "check_labels"]

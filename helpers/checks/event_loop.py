@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
 from ..clock import RealIO, busy
-from ..trace import Run
+from ..run import Run
 from ..verdict import NotYet, attempt, expect, judged
 
 __all__ = ["check_every", "check_loop", "check_polite"]

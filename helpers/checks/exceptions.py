@@ -7,7 +7,7 @@ import reprlib
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeAlias
 
-from ..trace import Run
+from ..run import Run
 from ..verdict import attempt, expect, judged
 
 __all__ = ["check_load_good", "check_load_or_default", "check_try_again"]

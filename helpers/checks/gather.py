@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ..load import load_seconds, uneven_seconds
-from ..trace import Run
+from ..run import Run
 from ..verdict import NotYet, attempt, expect, judged
 
 __all__ = ["check_first_result", "check_load_and_tell", "check_through_all"]

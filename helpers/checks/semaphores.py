@@ -12,7 +12,7 @@ from typing import Any
 
 from ..clock import simulate
 from ..load import uneven_seconds
-from ..trace import Run
+from ..run import Run
 from ..verdict import NotYet, attempt, expect, judged
 
 __all__ = ["check_label_all", "check_load_per_server", "check_run_all"]
