@@ -64,19 +64,6 @@ SETTINGS = {
     "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
 }
 HERE = {"127.0.0.1", "localhost"}
-# ipykernel 7.0 to 7.3 can miss a request that comes while they send a reply, and then hang until
-# another connection is made (ipykernel#1554). The course shuts them out; so that the rest can be
-# tested on them, their kernels get what 7.4.0 does.
-STARTUP = """
-if __import__("ipykernel").version_info[:2] in [(7, 0), (7, 1), (7, 2), (7, 3)]:
-    from ipykernel.subshell_manager import SubshellManager
-
-    def send(manager, message):
-        get_ipython().kernel.shell_stream.send_multipart(message)
-
-    SubshellManager._send_on_shell_channel = send
-    del SubshellManager, send
-"""
 SAID = "said"
 FAILED = pytest.StashKey[bool]()
 
@@ -187,7 +174,7 @@ def serving(base: Path, program: str, *arguments: str) -> Iterator[Server]:
     )
     startup = base / "ipython" / "profile_default" / "startup" / "startup.py"
     startup.parent.mkdir(parents=True)
-    startup.write_text(STARTUP)
+    shutil.copy(ROOT / "tests" / "startup.py", startup)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     server = Server(f"http://127.0.0.1:{port}", secrets.token_hex(), folder, base / "server.log")
