@@ -250,12 +250,11 @@ def _draw(ax: Axes, drawn: _Drawn, colours: Mapping[str, str], until: float, inc
     unit = _LANE / inch  # the height of the event loop's lane, counted in lanes
     loop = 0.5 - unit / 2
     bars: dict[tuple[str, State], list[Any]] = {}
-    steps: list[float] = []
-    if drawn.gap:  # of those left out we know when they held the loop
-        taken = run.steps
-        steps += (start for start, _ in taken)
-        held = [_between(start, end, loop, 0.25 * unit) for start, end in taken if start < end]
-        _bars(ax, {("", "running"): held}, {"": _OTHER})
+    # Also of those that are not drawn, the root among them, we know when they took the loop.
+    steps = run.steps
+    held = [_between(start, end, loop, 0.25 * unit) for start, end in steps if start < end]
+    _bars(ax, {("", "running"): held}, {"": _OTHER})
+    if drawn.gap:
         more = f"⋮ {len(run) - len(lanes):,} more"
         ax.text(0, drawn.gap + 1.5, more, fontsize=_FONT, va="center_baseline")
     for row, lane in zip(drawn.rows, lanes, strict=True):
@@ -265,12 +264,11 @@ def _draw(ax: Axes, drawn: _Drawn, colours: Mapping[str, str], until: float, inc
                 boxes.append(_between(s.start, s.end, row, 0.36))
                 if s.state == "running":
                     boxes.append(_between(s.start, s.end, loop, 0.25 * unit))
-            elif s.state == "running":
-                steps.append(s.start)
     _bars(ax, bars, colours)
-    ax.vlines(
-        sorted(set(steps)), loop - 0.25 * unit, loop + 0.25 * unit, colors="black", linewidth=1.2
-    )
+    low, high = loop - 0.25 * unit, loop + 0.25 * unit
+    starts = sorted({start for start, _ in steps})
+    marks = ax.vlines(starts, low, high, colors="black", linewidth=1.2)
+    marks.set_clip_on(False)  # the one at 0 is whole
     ax.set_xlim(0, until * 1.01)
     ax.set_ylim(drawn.height + 0.5, loop - unit / 2)
     every = math.ceil(_LABEL / inch)

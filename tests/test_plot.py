@@ -223,6 +223,17 @@ def test_the_top_lane_shows_who_holds_the_loop() -> None:
     assert steps(axes) == sorted(taken)
 
 
+def test_the_top_lane_shows_also_what_the_root_alone_did() -> None:
+    """A time limit wakes the root and nobody else: its mark is there, though the root is not."""
+
+    async def main() -> None:
+        await asyncio.wait([asyncio.create_task(asyncio.sleep(2))], timeout=1)
+
+    (axes,) = timeline(simulate(main)).axes
+    assert labels(axes) == ["event loop", "sleep(2, None)"]
+    assert steps(axes) == [0.0, 1.0]
+
+
 def test_the_legend_names_calls_and_states() -> None:
     """Colour is the call; only the states that occur are explained."""
     assert legend(timeline(simulate(together, 3))) == ["load_data()", "infer()", "waiting"]
