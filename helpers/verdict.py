@@ -6,6 +6,7 @@ shows a traceback of its own and never hangs.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
 from collections.abc import Callable
@@ -15,9 +16,10 @@ from .clock import Deadlock, Runaway, simulate
 from .prints import collected
 from .run import Run
 
-__all__ = ["NotYet", "Verdict", "attempt", "expect", "judged"]
+__all__ = ["NotYet", "Verdict", "attempt", "expect", "expect_to_let_go", "judged"]
 
 _TURNS, _PATIENCE = 20_000, 5.0  # of the loop; real seconds
+_CANCEL = 0.2  # seconds after which a function is cancelled, to see whether it lets go
 
 
 class NotYet(Exception):
@@ -118,3 +120,36 @@ def attempt(function: Callable[..., Any], /, *args: Any, fails: bool = False, **
             f"{left} still ran when {name} had ended", do="await or cancel every task you start"
         )
     return run
+
+
+def expect_to_let_go(function: Callable[..., Any], /, *args: Any) -> None:
+    """Cancel the function after 0.2 s: it must end at once, and so must all that it started.
+
+    Raises
+    ------
+    NotYet
+        If it goes on, swallows the cancellation, or leaves a task that nobody has cancelled.
+    """
+    left: list[asyncio.Task[Any]] = []
+
+    async def cancelled(*given: Any) -> Any:
+        before = asyncio.all_tasks()
+        try:
+            async with asyncio.timeout(_CANCEL):
+                return await function(*given)
+        finally:
+            left.extend(task for task in asyncio.all_tasks() - before if not task.cancelling())
+            for task in left:
+                task.cancel()
+
+    cancelled.__name__ = name = f"{function.__name__}, cancelled after {_CANCEL} s,"
+    run = attempt(cancelled, *args, fails=True)
+    mend = "cancel your tasks when you are cancelled yourself; gather and TaskGroup do"
+    expect(not left, f"{name} left {len(left)} of its tasks running", "they work for nobody", mend)
+    late = run.seconds > _CANCEL + 1e-6
+    saw = f"{name} went on until {run.seconds:g} s"
+    if not late:
+        did = f"raised {type(run.error).__name__}" if run.error else f"handed back {run.result!r}"
+        saw = f"{name} {did} instead of stopping"
+    why, do = "it swallows the CancelledError", "except Exception, not BaseException"
+    expect(isinstance(run.error, TimeoutError) and not late, saw, why, do)

@@ -111,6 +111,16 @@ def drive_value_of_any_error(coroutine):
         pauses += 1
 
 
+def drive_goes_on(coroutine):
+    pauses = 0
+    while True:
+        try:
+            coroutine.send(None)
+            pauses += 1
+        except StopIteration:
+            pass
+
+
 def drive_other_error(coroutine):
     try:
         return drive_by_loop(coroutine)
@@ -173,6 +183,11 @@ async def labels_by_another_name(load, run, files):
             yield await run(None, data=await load(path))
         except OSError:
             raise
+
+
+async def labels_that_empties_the_list(load, infer, files):
+    while files:
+        yield await infer("model", await load(files.pop(0)))
 
 
 # --- and wrong ones ---
@@ -315,7 +330,7 @@ async def labels_other_arguments(files):
 CHECKS = {"drive": check_drive, "labels": check_labels}
 RIGHT = [
     drive_by_loop, drive_by_count, drive_by_await, labels_plain, labels_by_helper,
-    labels_by_another_name
+    labels_by_another_name, labels_that_empties_the_list,
 ]  # fmt: skip
 WRONG: list[tuple[Any, str]] = [
     (drive_stub, "try: send until StopIteration comes, and catch it: it carries the result"),
@@ -329,6 +344,7 @@ WRONG: list[tuple[Any, str]] = [
     (drive_a_list, "saw [0, 'data'], wanted (0, 'data')"),
     (drive_eats_errors, "the error was eaten; try: catch StopIteration only"),
     (drive_value_of_any_error, "no attribute 'value'\") came out; try: catch StopIteration only"),
+    (drive_goes_on, "it was sent something after its end; try: return at StopIteration"),
     (drive_other_error, "KeyError('no') came out; try: catch StopIteration only"),
     (drive_sends_more, "coroutine.send(None)"),
     (drive_by_run, "RuntimeError"),
@@ -399,6 +415,7 @@ def test_a_call_in_place_of_the_function_gets_a_hint():
     for call in labels_plain(None, None, []), labels_a_list(None, None, []):
         verdict = repr(check_labels(call))
         assert "is a call; the check wants the function; try: check_labels(labels)" in verdict
+    assert "is a call; the check" in repr(check_drive(labels_a_list(None, None, [])))
     assert repr(check_drive((0, "data"))).endswith("is not a function; try: check_drive(drive)")
 
 

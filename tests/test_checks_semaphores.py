@@ -93,6 +93,47 @@ async def load_grouped(limit, files, load):
     return [result for part in parts for result in part]
 
 
+async def load_by_first_letter(limit, files, load):
+    gates = {file[0]: asyncio.Semaphore(limit) for file in files}
+
+    async def one(file):
+        async with gates[file[0]]:
+            return await load(file)
+
+    return await settled(map(one, files))
+
+
+async def load_left_running(limit, files, load):
+    gates = {server_of(file): asyncio.Semaphore(limit) for file in files}
+
+    async def one(file):
+        async with gates[server_of(file)]:
+            return await load(file)
+
+    tasks, results = [asyncio.create_task(one(file)) for file in files], []
+    for task in tasks:
+        try:
+            results.append(await task)
+        except OSError as error:
+            results.append(error)
+    return results
+
+
+async def load_unawaited(limit, files, load):
+    return [load(file) for file in files]
+
+
+OUTSIDE = {server: asyncio.Semaphore(2) for server in ("red", "rose", "blue", "green")}
+
+
+async def load_gates_outside(limit, files, load):
+    async def one(file):
+        async with OUTSIDE[server_of(file)]:
+            return await load(file)
+
+    return await settled(map(one, files))
+
+
 async def load_one_by_one(limit, files, load):
     return [await load(file) for file in files]
 
@@ -202,7 +243,11 @@ WRONG_LOADS = {
     load_own_gate: "saw 6 at once",
     load_gate_around: "saw 6 at once",
     load_server_after_server: "no server waits for another",
-    load_grouped: "in the place of blue/0.csv saw 'result of red/1.csv'",
+    load_by_first_letter: "no server waits for another",
+    load_left_running: "left 5 of its tasks running",
+    load_unawaited: "in the place of red/0.csv saw a coroutine; try: await the call",
+    load_gates_outside: "try: make the semaphore or lock inside the function",
+    load_grouped: "in the place of rose/0.csv saw 'result of red/1.csv'",
     load_one_by_one: "took ",
     load_forgetful: "try: `async with`, which gives back on every way out",
     load_turning: "something goes round without pause, so the fast-forward clock cannot go on",
@@ -253,12 +298,41 @@ async def run_solution(workers, function, items):
 async def run_window(workers, function, items):
     """A task for each item, but only so many at a time."""
     alive, tasks = set(), []
+    try:
+        for item in items:
+            tasks.append(asyncio.create_task(function(item)))
+            alive.add(tasks[-1])
+            if len(alive) == workers:
+                _, alive = await asyncio.wait(alive, return_when=asyncio.FIRST_COMPLETED)
+        return await settled(iter(tasks))
+    finally:
+        for task in alive:
+            task.cancel()
+
+
+async def run_window_left_running(workers, function, items):
+    alive, tasks = set(), []
     for item in items:
         tasks.append(asyncio.create_task(function(item)))
         alive.add(tasks[-1])
         if len(alive) == workers:
             _, alive = await asyncio.wait(alive, return_when=asyncio.FIRST_COMPLETED)
     return await settled(iter(tasks))
+
+
+async def run_keyed(workers, function, items):
+    todo, results = iter(items), {}
+
+    async def worker():
+        for item in todo:
+            results[item] = None
+            try:
+                results[item] = await function(item)
+            except Exception as error:
+                results[item] = error
+
+    await asyncio.gather(*(worker() for _ in range(workers)))
+    return list(results.values())
 
 
 async def run_queue(workers, function, items):
@@ -272,13 +346,14 @@ async def run_queue(workers, function, items):
             except Exception as error:
                 results[number] = error
 
-    team = [asyncio.create_task(worker()) for _ in range(workers)]
-    for job in enumerate(items):
-        results.append(None)
-        await queue.put(job)
-    for _ in team:
-        await queue.put(None)
-    await asyncio.gather(*team)
+    async with asyncio.TaskGroup() as team:
+        for _ in range(workers):
+            team.create_task(worker())
+        for job in enumerate(items):
+            results.append(None)
+            await queue.put(job)
+        for _ in range(workers):
+            await queue.put(None)
     return results
 
 
@@ -400,7 +475,9 @@ WRONG_RUNS = {
     run_group_raising: "OSError: item0 failed, and its error should stand in its place; "
     "in a TaskGroup one failure ends all; try: catch the error right where you await it",
     run_mistyped: "raised ExceptionGroup: KeyError: 'no such number'; in a TaskGroup one",
-    run_uncancelled: "was cancelled after 0.2 s, but went on until",
+    run_uncancelled: "run_uncancelled, cancelled after 0.2 s, went on until",
+    run_window_left_running: "left 2 of its tasks running",
+    run_keyed: "the same item may come twice; try: number them, with enumerate",
     run_forgetful: "try: `async with`, which gives back on every way out",
     run_dropping: "saw 4 results for 5 items",
     run_eating: "saw None; try: keep the error itself",
@@ -531,6 +608,26 @@ async def label_nothing(files, load_model, infer):
     return [f"result of {file}" for file in files]
 
 
+async def label_unloaded(files, load_model, infer):
+    model = load_model()
+    return await asyncio.gather(*(infer(model, file) for file in files))
+
+
+OUTER_LOCK = asyncio.Lock()
+
+
+async def label_lock_outside(files, load_model, infer):
+    model = None
+
+    async def one(file):
+        nonlocal model
+        async with OUTER_LOCK:
+            model = model or await load_model()
+        return await infer(model, file)
+
+    return await asyncio.gather(*(one(file) for file in files))
+
+
 async def label_in_the_lock(files, load_model, infer):
     model, lock = None, asyncio.Lock()
 
@@ -605,6 +702,8 @@ WRONG_LABELS = {
     label_dozing: "are enough; try: infer as soon as the model is there",
     label_forgetful: "try: `async with`, which gives back on every way out",
     label_nothing: "the model was never loaded; try: await load_model() before you infer",
+    label_unloaded: "infer was given a coroutine, not a model; await load_model()",
+    label_lock_outside: "try: make the semaphore or lock inside the function",
     label_own_lock: "the model was loaded 5 times",
     label_question_outside: "the model was loaded 5 times",
     label_flag: "raised ValueError: infer was given None",

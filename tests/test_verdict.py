@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import helpers.verdict
-from helpers.verdict import NotYet, Verdict, attempt, expect, judged
+from helpers.verdict import NotYet, Verdict, attempt, expect, expect_to_let_go, judged
 
 
 async def good(files: int) -> int:
@@ -126,3 +126,53 @@ def test_a_verdict_without_hint_is_true() -> None:
     """The two kinds of verdict."""
     assert Verdict()
     assert not Verdict("no")
+
+
+async def swallows(files: int) -> int:
+    try:
+        await asyncio.sleep(9)
+    except asyncio.CancelledError:
+        return files
+    return 0
+
+
+async def dawdles(files: int) -> None:
+    try:
+        await asyncio.sleep(9)
+    finally:
+        await asyncio.sleep(1)
+
+
+async def cleans_up(files: int) -> None:
+    task = asyncio.create_task(asyncio.sleep(9))
+    try:
+        await asyncio.sleep(9)
+    finally:
+        task.cancel()
+
+
+async def forgets_its_tasks(files: int) -> None:
+    forgets_its_tasks.tasks = [  # type: ignore[attr-defined]
+        asyncio.create_task(asyncio.sleep(9)) for _ in range(files)
+    ]
+    await asyncio.sleep(9)
+
+
+@pytest.mark.parametrize(
+    ("function", "hint"),
+    [
+        (swallows, "handed back 3 instead of stopping; it swallows the CancelledError"),
+        (dawdles, "dawdles, cancelled after 0.2 s, went on until 1.2 s"),
+        (forgets_its_tasks, "left 3 of its tasks running; they work for nobody"),
+        (raising, "raised ValueError instead of stopping"),
+    ],
+)
+def test_what_does_not_let_go_is_told(function: Any, hint: str) -> None:
+    """Cancelled, a function may neither go on nor leave anybody at work."""
+    with pytest.raises(NotYet, match=hint):
+        expect_to_let_go(function, 3)
+
+
+def test_what_lets_go_is_right() -> None:
+    """Also where it had something to clean up."""
+    expect_to_let_go(cleans_up, 3)

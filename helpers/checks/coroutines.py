@@ -58,6 +58,9 @@ def check_drive(drive: Callable[..., Any]) -> None:
             why = "it says that the coroutine has ended"
             do = "send until StopIteration comes, and catch it: it carries the result"
             expect(not stopped, f"{told} StopIteration came out", why, do)
+            again = isinstance(run.error, RuntimeError) and "already awaited" in str(run.error)
+            why = "it was sent something after its end"
+            expect(not again, f"{told} {run.error!r} came out", why, "return at StopIteration")
             expect(run.error is None, f"{told} {run.error!r} came out")
             wanted = pauses, outcome
             saw = f"{told} saw {reprlib.repr(run.result)}, wanted {wanted}"
@@ -80,8 +83,7 @@ def _missed(result: Any, pauses: int, outcome: Any) -> tuple[str, str]:
 
 def _driven(drive: Callable[..., Any], coroutine: Any) -> Run:
     """Call a plain function as `attempt` does a coroutine function."""
-    name = getattr(drive, "__name__", reprlib.repr(drive))
-    expect(callable(drive), f"{name} is not a function", do="check_drive(drive)")
+    name = _named(drive, "check_drive(drive)")
     if inspect.iscoroutinefunction(drive):
         raise NotYet(
             f"{name} is not a plain function", "nobody will await it", "def, not async def"
@@ -95,6 +97,17 @@ def _driven(drive: Callable[..., Any], coroutine: Any) -> Run:
 
     call.__name__ = name
     return attempt(call, fails=True)
+
+
+def _named(function: Any, do: str) -> str:
+    """The name of a function, if it is one, and not what a call of it gave back."""
+    name = getattr(function, "__name__", reprlib.repr(function))
+    if inspect.iscoroutine(function):
+        function.close()
+    called = inspect.iscoroutine(function) or inspect.isasyncgen(function)
+    expect(not called, f"{name}(...) is a call", "the check wants the function", do)
+    expect(callable(function), f"{name} is not a function", do=do)
+    return name
 
 
 class _Pause:
@@ -127,13 +140,7 @@ def check_labels(labels: Callable[..., Any]) -> None:
     >>> check_labels(labels)
     ok
     """
-    name = getattr(labels, "__name__", reprlib.repr(labels))
-    called = inspect.isasyncgen(labels) or inspect.iscoroutine(labels)
-    if inspect.iscoroutine(labels):
-        labels.close()
-    do = "check_labels(labels)"
-    expect(not called, f"{name}(...) is a call", "the check wants the function", do)
-    expect(callable(labels), f"{name} is not a function", do=do)
+    name = _named(labels, "check_labels(labels)")
     is_generator = inspect.isasyncgenfunction(labels)
     expect(is_generator, f"{name} is not an async generator", do="async def, and a yield in it")
     lost = OSError("gone")
@@ -222,7 +229,7 @@ def _asked(
         )
 
     async def take() -> None:
-        given = partial(kept, load), partial(kept, infer), files
+        given = partial(kept, load), partial(kept, infer), list(files)
         items = labels(*given)
         try:
             async with aclosing(items):

@@ -8,14 +8,13 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeAlias
 
 from ..run import Run
-from ..verdict import attempt, expect, judged
+from ..verdict import attempt, expect, expect_to_let_go, judged
 
 __all__ = ["check_load_good", "check_load_or_default", "check_try_again"]
 
 _Loader: TypeAlias = Callable[[str], Coroutine[Any, Any, Any]]
 _EDGE = ("it appears at the edge of the timeout", "put the try around the timeout, not inside it")
 _SORT = "isinstance(item, BaseException)"
-_CANCEL = 0.2  # seconds after which a function is cancelled, to see whether it lets go
 
 
 @judged
@@ -207,33 +206,7 @@ def _expect_time(seconds: float, wanted: float, told: str, do: str) -> None:
 
 
 def _expect_to_let_go(function: Callable[..., Any], *args: Any) -> None:
-    """Cancel the function while it loads: it must end at once, and all that it started."""
-
-    left: list[asyncio.Task[Any]] = []
-
-    async def cancelled(*given: Any) -> Any:
-        before = asyncio.all_tasks()
-        try:
-            async with asyncio.timeout(_CANCEL):
-                return await function(*given)
-        finally:
-            left.extend(task for task in asyncio.all_tasks() - before if not task.cancelling())
-            for task in left:
-                task.cancel()
-
+    """Cancel the function while it loads."""
     files: Sequence[str] = [args[0]] if isinstance(args[0], str) else args[0]
     load, _ = _acted({file: [(20.0, "data")] for file in files})
-    cancelled.__name__ = name = f"{function.__name__}, cancelled after {_CANCEL} s,"
-    run = attempt(cancelled, load, *args, fails=True)
-    mend = "cancel your tasks when you are cancelled yourself; gather and TaskGroup do"
-    expect(not left, f"{name} left {len(left)} of its tasks running", "they work for nobody", mend)
-    saw = f"{name} went on until {run.seconds:g} s"
-    if abs(run.seconds - _CANCEL) < 1e-6:
-        did = f"handed back {run.result!r}" if run.error is None else f"raised {_named(run.error)}"
-        saw = f"{name} {did} instead of stopping"
-    expect(
-        isinstance(run.error, TimeoutError) and abs(run.seconds - _CANCEL) < 1e-6,
-        saw,
-        "it swallows the CancelledError",
-        "except Exception, not BaseException",
-    )
+    expect_to_let_go(function, load, *args)

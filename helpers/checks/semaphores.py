@@ -13,12 +13,19 @@ from typing import Any
 from ..clock import simulate
 from ..load import uneven_seconds
 from ..run import Run
-from ..verdict import NotYet, attempt, expect, judged
+from ..verdict import NotYet, attempt, expect, expect_to_let_go, judged
 
 __all__ = ["check_label_all", "check_load_per_server", "check_run_all"]
 
-_CANCEL = 0.2  # seconds after which a function is cancelled, before any job has ended
 _TURNS, _PATIENCE = 20_000, 5.0  # of the loop; real seconds
+
+
+_ELSEWHERE = "bound to a different event loop"
+_INSIDE = "make the semaphore or lock inside the function: each run has a loop of its own"
+
+
+def _shown(got: object) -> str:
+    return "a coroutine" if asyncio.iscoroutine(got) else repr(got)
 
 
 class _LimitSpy:
@@ -79,19 +86,27 @@ class _LimitSpy:
         """Expect for each item its result or its error, in order."""
         seen = reprlib.repr(given)
         expect(isinstance(given, list | tuple), f"saw {seen}, not a list of results")
+        for got in filter(asyncio.iscoroutine, given):
+            got.close()  # or Python would complain of it later, elsewhere
+        twice = len(given) == len(set(items)) < len(items)
         expect(
             len(given) == len(items),
             f"saw {len(given)} results for {len(items)} items",
-            "each item has one, be it an error",
+            "the same item may come twice" if twice else "each item has one, be it an error",
+            "number them, with enumerate" if twice else "",
         )
         for item, got in zip(items, given, strict=True):
             fits, do = got == f"result of {item}", "put each result in the place of its item"
             if item in self.bad:
                 fits = isinstance(got, OSError) and str(got).startswith(f"{item} ")
                 do = "keep the error itself, in the place of its item"
-            expect(fits, f"in the place of {item} saw {got!r}", do=do)
+            if asyncio.iscoroutine(got):
+                do = "await the call"
+            saw = f"in the place of {item} saw {_shown(got)}"
+            expect(fits, saw, do=_INSIDE if _ELSEWHERE in saw else do)
             times = self.asked[item]
-            expect(times == 1, f"{item} was asked for {times} times", do="ask once for each")
+            saw = f"{item} was asked for {times} times"
+            expect(times == items.count(item), saw, do="ask once for each")
 
 
 def _attempt(function: Callable[..., Any], spy: _LimitSpy, given: Callable[[], Any]) -> Run:
@@ -108,6 +123,8 @@ def _attempt(function: Callable[..., Any], spy: _LimitSpy, given: Callable[[], A
             ) from None
         if " deadlocked" in saw and re.search(r"(Semaphore|Lock)\.acquire", saw) and spy.asked:
             raise NotYet(saw, do="`async with`, which gives back on every way out") from None
+        if _ELSEWHERE in saw:
+            raise NotYet(saw, do=_INSIDE) from None
         if "Group: " not in saw:
             raise
         error = simulate(function, *given(), max_turns=_TURNS, patience=_PATIENCE).error
@@ -122,19 +139,11 @@ def _attempt(function: Callable[..., Any], spy: _LimitSpy, given: Callable[[], A
 
 
 def _expect_to_let_go(function: Callable[..., Any], spy: _LimitSpy, *args: Any) -> None:
-    """Cancel the function half-way: whatever it has started must not go on."""
-
-    async def half_way() -> None:
-        async with asyncio.timeout(_CANCEL):
-            await asyncio.create_task(function(*args))
-
-    run = simulate(half_way, max_turns=_TURNS, patience=_PATIENCE)
-    late = run.seconds > _CANCEL + 1e-6
-    kept = late or not all(task and task.cancelled() for task in spy.cut)
+    """Cancel the function before any job has ended: no job may take it for its result."""
+    expect_to_let_go(function, *args)
     expect(
-        isinstance(run.error, TimeoutError) and not kept,
-        f"{function.__name__} was cancelled after {_CANCEL} s, but "
-        + (f"went on until {run.seconds:g} s" if late else "a task of it ended as if it were not"),
+        all(task and task.cancelled() for task in spy.cut),
+        f"{function.__name__} was cancelled, but a task of it ended as if it were not",
         "it swallows the CancelledError",
         "except Exception, not BaseException",
     )
@@ -156,8 +165,11 @@ def check_load_per_server(load_per_server: Callable[..., Any]) -> None:
     >>> print(check_load_per_server(all_at_once).hint.partition(";")[0])
     saw 6 at once from red, the limit is 2
     """
-    servers = ("red", "blue", "green")
-    for limit, n, bad in (2, 6, ()), (3, 10, ("blue/2.csv", "red/3.csv")), (1, 4, ("red/0.csv",)):
+    for limit, n, servers, bad in (
+        (2, 6, ["red", "rose", "blue"], ()),
+        (3, 10, ["blue", "green", "red"], ("blue/2.csv", "red/3.csv")),
+        (1, 4, ["red", "a", "b", "c"], ("red/0.csv",)),
+    ):
         files = [f"{server}/{i}.csv" for i in range(n) for server in servers]
         spy = _LimitSpy(limit, bad)
         run = _attempt(load_per_server, spy, partial(tuple, (limit, files, spy.job)))
@@ -167,7 +179,10 @@ def check_load_per_server(load_per_server: Callable[..., Any]) -> None:
                 f"saw {most} at once from {server}, the limit is {limit}",
                 do="one semaphore for each server, which all its files share",
             )
-        enough = max(spy.enough([f for f in files if f.startswith(s)], limit) for s in servers)
+        enough = max(
+            spy.enough([f for f in files if f.startswith(f"{server}/")], limit)
+            for server in servers
+        )
         expect(
             run.seconds <= enough,
             f"took {run.seconds:.2f} s where {enough:.2f} s are enough",
@@ -195,8 +210,14 @@ def check_run_all(run_all: Callable[..., Any]) -> None:
     >>> print(check_run_all(a_task_for_each).hint.partition(";")[0])
     saw 20 tasks at once, for 4 workers
     """
-    for workers, n, bad in (4, 20, ()), (1, 5, ("item0",)), (3, 30, ("item4", "item9")), (5, 2, ()):
-        items, spy = [f"item{i}" for i in range(n)], _LimitSpy(n, bad)
+    for workers, n, bad in (
+        (4, 20, ()),
+        (1, 5, ("item0",)),
+        (3, 30, ("item4", "item9")),
+        (5, 2, ()),
+        (2, 4, ()),  # of which the last is the first again
+    ):
+        items, spy = [f"item{i % 3 if n == 4 else i}" for i in range(n)], _LimitSpy(n, bad)
         run = _attempt(run_all, spy, partial(spy.once, workers, items))
         expect(
             max(run.max_in_flight - 1, *spy.most.values(), 0) <= workers,  # one may hand out
@@ -248,6 +269,9 @@ def check_label_all(label_all: Callable[..., Any]) -> None:
             return name
 
         async def infer(model: object, file: str, name: str = f"model{n}", s: Any = spy) -> str:
+            if asyncio.iscoroutine(model):
+                model.close()
+                raise ValueError("infer was given a coroutine, not a model; await load_model()")
             if model != name:
                 raise ValueError(f"infer was given {model!r}, not the model that was loaded")
             answer: str = await s.job(file)
