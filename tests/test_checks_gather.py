@@ -101,6 +101,18 @@ class First:
         return done.pop()
 
     @staticmethod
+    async def waits_for_the_cancelled(files):
+        done, pending = await asyncio.wait(start(files), return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending)
+        return done.pop().result()
+
+    @staticmethod
+    async def loads_twice(files):
+        return await First.solution([*files, *files])
+
+    @staticmethod
     async def first_of_the_list(files):
         return (await asyncio.gather(*start(files)))[0]
 
@@ -183,6 +195,12 @@ class Tell:
         for file in files:
             tell(file)
         return await asyncio.gather(*(load_data(file) for file in files))
+
+    @staticmethod
+    async def loads_twice(files, tell):
+        data = asyncio.gather(*(load_data(file) for file in files))
+        await Tell.solution(files, tell)
+        return await data
 
     @staticmethod
     async def tells_twice(files, tell):
@@ -269,6 +287,10 @@ class Through:
         return await asyncio.gather(*(stage(file) for stage in stages for file in files))
 
     @staticmethod
+    async def stages_backwards(files, stages):
+        return await Through.solution(files, stages[::-1])
+
+    @staticmethod
     async def three_stages_only(files, stages):
         async def one(file):
             return await stages[2](await stages[1](await stages[0](file)))
@@ -339,6 +361,8 @@ HINTS = {
     First.waits_for_all: "it went on after the first had finished",
     First.cancels_nobody: "still ran when",
     First.hands_back_the_task: "result() of the task",
+    First.waits_for_the_cancelled: "nobody is pending, and asyncio.wait refuses an empty",
+    First.loads_twice: "4 loads of 2 files; each is loaded once",
     First.first_of_the_list: "it went on after the first had finished",
     First.knows_the_winner: "1 in flight at most, of 2 files",
     First.passes_coroutines_to_wait: "asyncio.wait takes only tasks; try: make a task of each",
@@ -350,6 +374,7 @@ HINTS = {
     Tell.tells_the_data: "that is no file",
     Tell.tells_in_the_order_of_tasks: "it was told late",
     Tell.tells_too_early: "before it was there",
+    Tell.loads_twice: "6 loads of 3 files; each is loaded once",
     Tell.tells_twice: "told 2 times",
     Tell.hands_back_nothing: "handed back None, not a list; try: return the list of results",
     Tell.forgets_to_return: "without a return gives None; try: return data, in the coroutine",
@@ -360,6 +385,7 @@ HINTS = {
     Through.stub: "a file waited for another one",
     Through.one_by_one: "a file waited for another one",
     Through.all_stages_at_once: "handed back 12 results for 4 files",
+    Through.stages_backwards: "is right; try: value = await stage(value), and gather over files",
     Through.three_stages_only: "0 calls of 'save' for 9 files",
     Through.in_order_of_finishing: "results stand in the order of files",
     Through.forgets_to_return: "try: return value, in the coroutine of one file",

@@ -7,7 +7,7 @@ import reprlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ..load import load_seconds, uneven_seconds
+from ..load import load_data, load_seconds, uneven_seconds
 from ..run import Run
 from ..verdict import NotYet, attempt, expect, judged
 
@@ -28,6 +28,10 @@ _EACH = "make a task of each file: asyncio.create_task"
 _RAISED = {
     "raised CancelledError": (
         "awaiting a cancelled task raises it, and so does its result()",
+        "await asyncio.gather(*pending, return_exceptions=True)",
+    ),
+    "Set of Tasks/Futures is empty": (
+        "of one file nobody is pending, and asyncio.wait refuses an empty set",
         "await asyncio.gather(*pending, return_exceptions=True)",
     ),
     "Passing coroutines is forbidden": ("asyncio.wait takes only tasks", _EACH),
@@ -64,7 +68,14 @@ def _expect_results(got: Any, wanted: list[str], name: str, do: str) -> None:
         forgot = "a coroutine without a return gives None"
         expect(one is not None, saw, forgot, f"return {name}, in the coroutine of one file")
         expect(not isinstance(one, asyncio.Task), saw, "that is a task", "task.result()")
-        expect(one == right, saw, "results stand in the order of files", do)
+        expect(one == right, saw, "results stand in the order of files" * (one in wanted), do)
+
+
+def _expect_once(run: Run, count: int) -> None:
+    """Expect no file to be loaded twice."""
+    every = (run.root, *run.lanes)
+    n = sum(any(s.call == load_data.__name__ for s in lane.segments) for lane in every)
+    expect(n <= count, f"{n} loads of {count} file{'s' * (count > 1)}", "each is loaded once")
 
 
 @judged
@@ -95,6 +106,7 @@ def check_first_result(first_result: Callable[..., Any]) -> None:
             "all must be on their way before you wait",
             _EACH,
         )
+        _expect_once(run, count)
         _expect_seconds(
             run.seconds,
             min(waits),
@@ -131,6 +143,7 @@ def check_load_and_tell(load_and_tell: Callable[..., Any]) -> None:
             told.append((file, asyncio.get_running_loop().time()))
 
         run = attempt(load_and_tell, list(files), tell)
+        _expect_once(run, count)
         for what, _ in told:
             expect(what in files, f"told {reprlib.repr(what)}", "that is no file", "tell(file)")
         for file, wait in zip(files, waits, strict=True):
