@@ -14,7 +14,15 @@ from helpers.checks.event_loop import check_every, check_loop, check_polite
 
 
 def a_loop(
-    *coroutines, clock, wait, catch=Exception, heap=True, ties=True, keep=True, order=True
+    *coroutines,
+    clock,
+    wait,
+    catch=Exception,
+    heap=True,
+    ties=True,
+    keep=True,
+    order=True,
+    line=True,
 ) -> Any:
     """The loop of the notebook, and what becomes of it with one thing wrong."""
     ready = deque(coroutines)
@@ -27,7 +35,7 @@ def a_loop(
         while timers and timers[0][0] <= clock():
             ready.append(heappop(timers)[2] if heap else timers.pop(0)[2])
         if ready:
-            coroutine = ready.popleft()
+            coroutine = ready.popleft() if line else ready.pop()
             try:
                 entry = clock() + coroutine.send(None), next(numbers), coroutine
                 heappush(timers, entry) if heap else timers.append(entry)
@@ -91,6 +99,10 @@ def loop_no_heap(*coroutines, clock, wait):
 
 def loop_unfair(*coroutines, clock, wait):
     return a_loop(*coroutines, clock=clock, wait=wait, ties=False)
+
+
+def loop_by_a_stack(*coroutines, clock, wait):
+    return a_loop(*coroutines, clock=clock, wait=wait, line=False)
 
 
 def loop_one_by_one(*coroutines, clock, wait):
@@ -186,7 +198,8 @@ def test_loop_right(answer):
         (loop_own_error, "raised IndexError: tuple index out of range"),
         (loop_waits_for_ever, "its loop has no way out"),
         (loop_no_heap, "a timer heap"),
-        (loop_unfair, "a timer heap"),
+        (loop_unfair, "first come, first served: popleft, and a running number in the heap"),
+        (loop_by_a_stack, "first come, first served: popleft, and a running number in the heap"),
         (loop_one_by_one, "a timer heap"),
         (loop_really_sleeps, "wait, not time.sleep"),
         (loop_says_error, "results[coroutine] = error"),
@@ -288,6 +301,24 @@ async def every_eats_errors(seconds, times, call):
     await every_by_sleep(seconds, times, safely)
 
 
+async def every_drifting(seconds, times, call):
+    loop = asyncio.get_running_loop()
+    for number in range(times):
+        begin = loop.time()
+        call()
+        if number < times - 1:
+            await asyncio.sleep(seconds - (loop.time() - begin))
+
+
+async def every_by_a_running_due(seconds, times, call):
+    loop = asyncio.get_running_loop()
+    due = loop.time()
+    for _ in range(times):
+        await asyncio.sleep(due - loop.time())
+        call()
+        due += seconds
+
+
 async def every_without_begin(seconds, times, call):
     loop = asyncio.get_running_loop()
     for number in range(times):
@@ -356,7 +387,9 @@ def every_plain(seconds, times, call):
         call()
 
 
-@pytest.mark.parametrize("answer", [every_by_sleep, every_by_call_at, every_in_callbacks])
+@pytest.mark.parametrize(
+    "answer", [every_by_sleep, every_by_call_at, every_in_callbacks, every_by_a_running_due]
+)
 def test_every_right(answer):
     """Right ones of different kinds."""
     assert repr(check_every(answer)) == "ok"
@@ -367,6 +400,7 @@ def test_every_right(answer):
     [
         (every_stub, "called at [0.0, 1.3, 2.6]; wanted [0.0, 1.0, 2.0]"),
         (every_one_more_sleep, "it took 3 s; wanted 2.3 s; try: end with the last call"),
+        (every_drifting, "[0.0, 1.3, 2.3, 3.3]; wanted [0.0, 1.3, 2.0, 3.0]; try: note the time"),
         (every_late, "called at [1.0, 2.0, 3.0]; wanted [0.0, 1.0, 2.0]"),
         (every_blocks, "it held the loop 2.3 s; try: await asyncio.sleep"),
         (every_eats_errors, "every raised nothing; wanted that ValueError"),
@@ -398,6 +432,23 @@ async def polite_by_sleep(work, chunks):
     for chunk in chunks:
         results.append(work(chunk))
         await asyncio.sleep(0)
+    return results
+
+
+async def polite_in_callbacks(work, chunks):
+    loop = asyncio.get_running_loop()
+    results = []
+    for chunk in chunks:
+        box = loop.create_future()
+
+        def fill(box=box, chunk=chunk):
+            try:
+                box.set_result(work(chunk))
+            except Exception as error:
+                box.set_exception(error)
+
+        loop.call_soon(fill)
+        results.append(await box)
     return results
 
 
@@ -494,7 +545,7 @@ def polite_plain(work, chunks):
     return [work(chunk) for chunk in chunks]
 
 
-@pytest.mark.parametrize("answer", [polite_by_sleep, polite_by_tasks])
+@pytest.mark.parametrize("answer", [polite_by_sleep, polite_by_tasks, polite_in_callbacks])
 def test_polite_right(answer):
     """Two right ones of different kinds."""
     assert repr(check_polite(answer)) == "ok"
