@@ -99,6 +99,9 @@ def attempt(function: Callable[..., Any], /, *args: Any, fails: bool = False, **
         If it is no coroutine function, never ends, deadlocks, raises, or leaves tasks behind.
     """
     name = getattr(function, "__name__", repr(function))
+    if inspect.iscoroutine(function):
+        function.close()
+        raise NotYet(f"{name}(...) is a call", "the check wants the function", f"({name})")
     if not inspect.iscoroutinefunction(function):
         do = f"async def {name}(...)" if inspect.isfunction(function) else "async def ..."
         raise NotYet(f"{name} is no coroutine function", do=do)
@@ -151,5 +154,6 @@ def expect_to_let_go(function: Callable[..., Any], /, *args: Any) -> None:
     if not late:
         did = f"raised {type(run.error).__name__}" if run.error else f"handed back {run.result!r}"
         saw = f"{name} {did} instead of stopping"
-    why, do = "it swallows the CancelledError", "except Exception, not BaseException"
+    why = "it swallows the CancelledError"
+    do = "except Exception, not BaseException, and no return in a finally"
     expect(isinstance(run.error, TimeoutError) and not late, saw, why, do)

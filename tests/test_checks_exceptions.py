@@ -404,6 +404,44 @@ async def again_for_ever(load, file, attempts, seconds, wait):
             wait = min(2 * wait, 1)
 
 
+async def again_linear(load, file, attempts, seconds, wait):
+    for attempt in range(attempts):
+        try:
+            async with asyncio.timeout(seconds):
+                return await load(file)
+        except OSError:
+            if attempt == attempts - 1:
+                raise
+        await asyncio.sleep(wait * (attempt + 1))
+
+
+async def again_by_heart(load, file, attempts, seconds, wait):
+    return await again_by_hand(load, file, attempts, 1, 0.5)
+
+
+async def default_by_heart(load, file, seconds, default):
+    return await default_by_timeout(load, file, 1, "default")
+
+
+async def default_with(load, file, seconds, default):
+    try:
+        with asyncio.timeout(seconds):
+            return await load(file)
+    except Exception:
+        return default
+
+
+async def default_returns_in_finally(load, file, seconds, default):
+    result = default
+    try:
+        async with asyncio.timeout(seconds):
+            result = await load(file)
+    except Exception:
+        result = default
+    finally:
+        return result  # noqa: B012 - this is the mistake
+
+
 # --- whatever was asked for ---
 
 
@@ -516,6 +554,19 @@ WRONG = [
     (check_try_again, again_one_more, r"after 3 attempt.*try: for attempt in range\(attempts\)"),
     (check_try_again, again_swallows, "swallows the CancelledError"),
     (check_try_again, again_for_ever, "never ended"),
+    (check_try_again, again_linear, "three failures, .*attempt 4 began at 3.3 s; wanted 3.8 s"),
+    (
+        check_try_again,
+        again_by_heart,
+        "another file .*wait=0.2.*attempt 2 began at 1.5 s; wanted 2.2",
+    ),
+    (
+        check_load_or_default,
+        default_by_heart,
+        r"the default is \[\]: saw 'default'; try: use the fi",
+    ),
+    (check_load_or_default, default_with, r"file\), inside async with asyncio.timeout"),
+    (check_load_or_default, default_returns_in_finally, "and no return in a finally"),
 ]
 CHECKS = [check_load_good, check_load_or_default, check_try_again]
 

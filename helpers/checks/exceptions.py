@@ -80,7 +80,7 @@ def check_load_or_default(load_or_default: Callable[..., Any]) -> None:
     """
     late, lost = "async with asyncio.timeout(seconds)", "except Exception"
     for takes, item, do in (
-        (0.3, "data", "return await load(file)"),
+        (0.3, "data", "return await load(file), inside async with asyncio.timeout(seconds)"),
         (0.3, "", "hand back empty data as it is, it was loaded"),
         (5.0, "data", late),
         (5.0, OSError("gone"), late),
@@ -99,6 +99,12 @@ def check_load_or_default(load_or_default: Callable[..., Any]) -> None:
         expect(run.result == wanted, f"{told} saw {run.result!r}", f"wanted {wanted!r}", do)
         expect(len(starts) == 1, f"{told} load was called {len(starts)} times")
         _expect_time(run.seconds, min(takes, 1.0), f"{told} it took", do)
+    load, _ = _acted({"dataset7.csv": [(9.0, "data")]})
+    run = _attempt(load_or_default, load, "dataset7.csv", 2.0, [])
+    told = "load needs 9 s, 2.0 s are allowed, and the default is []:"
+    saw = f"{told} saw {run.result!r}"
+    expect(run.result == [], saw, do="use the file, the seconds and the default that you are given")
+    _expect_time(run.seconds, 2.0, f"{told} it took", late)
     _expect_to_let_go(load_or_default, "dataset1.csv", 50.0, "default")
 
 
@@ -122,17 +128,22 @@ def check_try_again(try_again: Callable[..., Any]) -> None:
     """
     gone, again, data = (0.1, OSError("first")), (0.1, OSError("second")), (0.2, "data")
     hangs, wrong = (60.0, "too late"), (0.1, ValueError("not a number"))
+    file, seconds, wait = "dataset1.csv", 1.0, 0.5
     for told, attempts, acts, wanted, begins, ends in (
         ("a load that works", 3, [data], "data", [0.0], 0.2),
         ("two failures, then data", 3, [gone, again, data], "data", [0.0, 0.6, 1.7], 1.9),
         ("one that hangs, then data", 2, [hangs, data], "data", [0.0, 1.5], 1.7),
         ("failures only", 2, [gone, again], again[1], [0.0, 0.6], 0.7),
         ("one attempt, that hangs", 1, [hangs], TimeoutError, [0.0], 1.0),
+        ("three failures, then data", 4, [gone, again, again, data], "data", [0, 0.6, 1.7, 3.8], 4),
         ("a ValueError", 3, [wrong], wrong[1], [0.0], 0.1),
+        ("another file", 2, [hangs, data], "data", [0.0, 2.2], 2.4),
     ):
-        load, starts = _acted({"dataset1.csv": acts})
-        run = _attempt(try_again, load, "dataset1.csv", attempts, 1.0, 0.5)
-        told += f" (attempts={attempts}, seconds=1, wait=0.5):"
+        if told == "another file":
+            file, seconds, wait = "dataset7.csv", 2.0, 0.2
+        load, starts = _acted({file: acts})
+        run = _attempt(try_again, load, file, attempts, seconds, wait)
+        told += f" (attempts={attempts}, seconds={seconds:g}, wait={wait:g}):"
         saw = run.result if run.error is None else run.error
         right = saw is wanted or type(saw) is wanted or saw == wanted
         limit, pause = "asyncio.timeout(seconds)", "asyncio.sleep(wait * 2**attempt)"
