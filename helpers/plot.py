@@ -289,7 +289,7 @@ def _names(ax: Axes, names: Mapping[float, str]) -> None:
     """Name the lanes: as texts, which are drawn in half the time of ticks."""
     for y, name in names.items():
         text = ax.text(
-            -4 / ax.bbox.width,
+            -6 / ax.bbox.width,
             y,
             _short(name),
             transform=ax.get_yaxis_transform(),
