@@ -282,28 +282,41 @@ def _stop(loop: asyncio.AbstractEventLoop, camera: Camera) -> None:
         loop.call_soon_threadsafe(lambda: camera.task and camera.task.cancel())
 
 
+_live: list[tuple[asyncio.AbstractEventLoop, Camera]] = []  # what ■ stops
+_before: Any = signal.SIG_IGN  # what else it does
+
+
 @contextmanager
 def _interruptible(loop: asyncio.AbstractEventLoop, camera: Camera) -> Iterator[None]:
     """Have ■ stop the run too, even one that holds the loop: by itself it only stops cells."""
+    global _before
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.getsignal(signal.SIGINT) or signal.SIG_IGN
-
-    def interrupted(number: int, frame: Any) -> None:
-        if camera.current is not None:
-            camera.stop()
-            raise asyncio.CancelledError
-        _stop(loop, camera)
-        if callable(before):
-            before(number, frame)
-
-    signal.signal(signal.SIGINT, interrupted)
+    if (now := signal.getsignal(signal.SIGINT)) is not _interrupted:
+        _before = now or signal.SIG_IGN
+        signal.signal(signal.SIGINT, _interrupted)
+    _live.append((loop, camera))
     try:
         yield
     finally:
-        if signal.getsignal(signal.SIGINT) is interrupted:
-            signal.signal(signal.SIGINT, before)
+        _live.remove((loop, camera))
+        if not _live and signal.getsignal(signal.SIGINT) is _interrupted:
+            signal.signal(signal.SIGINT, _before)
+
+
+def _interrupted(number: int, frame: Any) -> None:
+    holds = False
+    for loop, camera in _live:
+        if camera.current is not None:
+            camera.stop()
+            holds = True
+        else:
+            _stop(loop, camera)
+    if holds:
+        raise asyncio.CancelledError
+    if callable(_before):
+        _before(number, frame)
 
 
 def _in_thread(coroutine: Coroutine[Any, Any, Run]) -> Run:
@@ -354,8 +367,8 @@ def _written(values: dict[str, Any], before: str) -> str:
 
 
 def _as_html(text: str, error: object) -> str:
-    colour = "#a00000" if error is not None else "inherit"
-    return f'<b style="color: {colour}; white-space: pre-wrap">{html.escape(text)}</b>'
+    colours = "color: #a00000; background: white; " if error is not None else ""  # any theme
+    return f'<b style="{colours}white-space: pre-wrap">{html.escape(text)}</b>'
 
 
 def _hint(error: BaseException | None) -> str:

@@ -17,6 +17,7 @@ import pytest
 
 from helpers import Run, explore, infer, load_data, simulate
 from helpers import explore as face
+from helpers.trace import Camera
 
 module = sys.modules["helpers.explore"]  # as an attribute of `helpers` it is the function
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -389,6 +390,29 @@ def test_an_interrupt_stops_a_run_for_real(holds: bool) -> None:
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         over.set()
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("first", [0, 1], ids=["the first", "the second"])
+def test_two_runs_that_overlap_leave_the_interrupt_as_it_was(first: int) -> None:
+    """Whichever ends first: ■ stops both while they run, and afterwards means what it meant."""
+    heard: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
+    try:
+        now = signal.getsignal(signal.SIGINT)
+        loop = asyncio.new_event_loop()
+        runs = [module._interruptible(loop, Camera()) for _ in range(2)]
+        for run in runs:
+            run.__enter__()
+        signal.raise_signal(signal.SIGINT)
+        assert len(loop._ready) == len(runs) and len(heard) == 1  # type: ignore[attr-defined]
+        runs.pop(first).__exit__(None, None, None)
+        signal.raise_signal(signal.SIGINT)
+        assert len(loop._ready) == 3 and len(heard) == 2  # type: ignore[attr-defined]
+        runs.pop().__exit__(None, None, None)
+        assert signal.getsignal(signal.SIGINT) is now
+        loop.close()
+    finally:
         signal.signal(signal.SIGINT, before)
 
 
