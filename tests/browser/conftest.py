@@ -24,7 +24,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from driver import IDLE, PATIENCE, Notebook, wait
+from driver import PATIENCE, Notebook
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).parents[2]
@@ -231,8 +231,8 @@ class Witness:
         self.problems: list[str] = []
         page.on("console", lambda message: self.note(message.type == "error", message.text))
         page.on("pageerror", lambda error: self.note(True, f"error in the page: {error}"))
-        page.on("request", lambda request: self.check(request.url))
         page.on("websocket", lambda socket: self.check(socket.url))
+        page.context.on("request", lambda request: self.check(request.url))
 
     def note(self, bad: bool, text: str) -> None:
         self.log.append(text)
@@ -266,8 +266,8 @@ def open_notebook(lab: Server, witness: Witness) -> Iterator[Callable[[str], Not
 
     def open_notebook(name: str) -> Notebook:
         page.goto(lab.url(name))
-        wait(page, IDLE)
         opened.append(Notebook(page))
+        opened[-1].listen()
         return opened[-1]
 
     yield open_notebook

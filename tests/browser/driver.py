@@ -44,6 +44,19 @@ EVALUATE = """async (expression) => {
     return it.status === 'ok' ? it.data['text/plain'] : `${it.ename}: ${it.evalue}`;
 }"""
 
+# From now on, has the page's console tell of errors and stderr of callbacks, which belong to no
+# cell: JupyterLab shows them in its log only. (A kernel that has just begun knows no widgets, and
+# says so when JupyterLab asks for them.)
+LISTEN = """() => {
+    window.jupyterapp.shell.currentWidget.sessionContext.iopubMessage.connect((_, message) => {
+        const {header, parent_header, content} = message;
+        const bad = header.msg_type === 'error' || content.name === 'stderr';
+        const said = content.text ?? content.evalue;
+        if (bad && parent_header.msg_type?.startsWith('comm_') && !/^No such comm/.test(said))
+            console.error(`in a callback: ${said}`);
+    });
+}"""
+
 # All widgets of a class, in the order in which they were made.
 WIDGETS = (
     "[w for w in __import__('ipywidgets').widgets.widget._instances.values() "
@@ -54,6 +67,14 @@ WIDGETS = (
 CONTROLS = (
     "{name: {'kind': type(c).__name__} | {key: getattr(c, key) for key in "
     "('min', 'max', 'step', 'options') if hasattr(c, key)} for name, c in it.controls.items()}"
+)
+
+# The SHA-256 of the picture that compares what `simulate` gives for these values and those.
+COMPARED = (
+    "(lambda simulate, plot, sha: sha(plot.png(plot.compare(simulate(it.function, **{}), "
+    "simulate(it.function, **{}), names={!r}))).hexdigest())("
+    "__import__('helpers').simulate, "
+    "__import__('helpers.plot', fromlist=['plot']), __import__('hashlib').sha256)"
 )
 
 # The line and the SHA-256 of the picture that `simulate` gives for these values.
@@ -74,6 +95,11 @@ class Notebook:
 
     def __init__(self, page: Page) -> None:
         self.page = page
+
+    def listen(self) -> None:
+        """From now on, let no error of a callback go unheard; the page has to be a fresh one."""
+        wait(self.page, IDLE)
+        self.page.evaluate(LISTEN)
 
     def settled(self, promise: str, argument: Any = None, timeout: int = PATIENCE) -> Any:
         """What a promise of the page's comes to, or an error if it does not come in time."""
@@ -122,9 +148,15 @@ class Notebook:
         wait(self.page, COUNTED, timeout=RUN_ALL)
         wait(self.page, IDLE)
 
-    def interrupt(self) -> None:
-        """Press ■."""
-        self.settled("() => window.jupyterapp.commands.execute('notebook:interrupt-kernel')")
+    def interrupt(self) -> float:
+        """Press ■; return when the server said that it was sent, in seconds as of `time.time`."""
+        answered: int = self.settled(
+            """async () => {
+                await window.jupyterapp.commands.execute('notebook:interrupt-kernel');
+                return Date.now();
+            }"""
+        )
+        return answered / 1000
 
     def faults(self) -> list[str]:
         """Errors, and whatever was written on stderr."""
@@ -153,6 +185,12 @@ class Notebook:
         """An expression for each widget of this class in the kernel, in the order of the page."""
         count = self.evaluate(f"len({WIDGETS.format(kind)})")
         return [f"{WIDGETS.format(kind)}[{at}]" for at in range(count)]
+
+    def widgets(self) -> int:
+        """How many widgets stand in the page, those within another not counted."""
+        return self.page.locator(".jupyter-widgets").evaluate_all(
+            "all => all.filter(one => !one.parentElement.closest('.jupyter-widgets')).length"
+        )
 
     def explorers(self) -> list["Explorer"]:
         """What `helpers.explore` shows, in each cell that shows it."""
@@ -258,6 +296,12 @@ class Explorer(Widget):
         line, picture = self.evaluate(SIMULATED.format(self.values()))
         self.wait_for_line(line)
         self.wait_for_picture(picture)
+
+    def shows_its_run(self) -> None:
+        """Wait until line and picture are those of the run that the kernel holds."""
+        self.wait_for_line(self.evaluate("repr(it.run)"))
+        digest = "__import__('hashlib').sha256(it.picture.value).hexdigest()"
+        self.wait_for_picture(self.evaluate(digest))
 
     def seen(self) -> tuple[str, int]:
         """The picture: its address, which changes with it, and its height in dots."""

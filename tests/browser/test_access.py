@@ -1,12 +1,14 @@
 """The widgets for those who use the keyboard, or do not see, or not colours."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from driver import Notebook, notebook
+from driver import PATIENCE, Notebook, notebook
+from playwright.sync_api import expect
 
 SHOWN = """
 import asyncio
@@ -44,8 +46,19 @@ def shown(open_notebook: Callable[[str], Notebook], lab: Any) -> Notebook:
     return opened
 
 
-def test_axe_finds_nothing(shown: Notebook) -> None:
-    """Names, contrast (4.5:1 for text), alternatives of pictures: as axe-core checks them."""
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+def test_axe_finds_nothing(shown: Notebook, theme: str) -> None:
+    """Names, contrast (4.5:1 for text), alternatives of pictures: as axe-core checks them.
+
+    Also of an error.
+    """
+    explorer = shown.explorers()[0]
+    explorer.box.locator(".explore-fail input").click()
+    explorer.wait_for_line("failed after 0.00 s with ValueError: as asked")
+    change = "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})"
+    shown.settled(change, f"JupyterLab {theme}")
+    dark = shown.page.locator("body[data-jp-theme-light=false]")
+    expect(dark).to_have_count(int(theme == "Dark"), timeout=PATIENCE)
     results = Axe().run(shown.page, context={"include": [[".jp-OutputArea-output"]]})
     found = [
         (violation["id"], node["target"], node["html"][:160], node["failureSummary"])
@@ -56,6 +69,23 @@ def test_axe_finds_nothing(shown: Notebook) -> None:
         )
     ]
     assert found == [], "\n".join(map(str, found))
+
+
+def test_buttons_are_pressed_by_keyboard(shown: Notebook) -> None:
+    """By the space bar or Enter, as buttons are."""
+    explorer, replay = shown.explorers()[0], shown.replays()[0]
+    explorer.pin.press("Enter")
+    expect(explorer.pin).to_have_text("Unpin A")
+    explorer.pin.press("Space")
+    expect(explorer.pin).to_have_text("Pin as A")
+    explorer.play.press("Enter")
+    explorer.wait_for_line(re.compile(r"\(real\) so far"))
+    explorer.stop.press("Space")
+    explorer.wait_for_line(re.compile(r"^cancelled after \d+\.\d\d s \(real\)"))
+    replay.forward.press("Enter")
+    replay.shows(2)
+    replay.back.press("Space")
+    replay.shows(1)
 
 
 def test_the_tab_key_reaches_every_control(shown: Notebook) -> None:

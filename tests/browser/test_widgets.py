@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driver import PATIENCE, Explorer, Notebook, Replay, wait
+from driver import COMPARED, PATIENCE, SIMULATED, Explorer, Notebook, Replay, wait
 from playwright.sync_api import expect
 
 NOTEBOOKS = sorted(path.name for path in Path("notebooks").resolve().glob("*.ipynb"))
@@ -21,17 +21,20 @@ def test_every_control_shows_what_simulate_says(open_notebook: Open, name: str) 
     assert notebook.faults() == []
     counts = notebook.counts()
     assert counts == list(range(1, len(counts) + 1))
-    for explorer in notebook.explorers():
+    explorers, replays = notebook.explorers(), notebook.replays()
+    games = notebook.shown("_Board")
+    assert notebook.widgets() == len(explorers) + len(replays) + len(games)
+    for explorer in explorers:
         check = runs_for_real if explorer.evaluate("it.real") else Explorer.agrees
         check(explorer)
         for control, what in explorer.controls().items():
             move(explorer, control, what, check)
+        pin_and_compare(explorer, check)
         if check is Explorer.agrees:
-            pin_and_compare(explorer)
             run_for_real_and_stop(explorer)
-    for replay in notebook.replays():
+    for replay in replays:
         step_and_scrub_and_play(replay)
-    for game in notebook.shown("_Board"):
+    for game in games:
         play(notebook, game)
     assert notebook.evaluate("2 + 2") == 4  # the kernel is free for the next cell
     assert notebook.faults() == []
@@ -84,16 +87,14 @@ def runs_for_real(explorer: Explorer) -> None:
     """Wait for the run in real time with these values: there is no other to compare it with."""
     values = explorer.values()
     explorer.notebook.wait_for(f"(lambda it: it._shown == {values!r})({explorer.name})")
-    explorer.wait_for_line(explorer.evaluate("repr(it.run)"))
-    digest = "__import__('hashlib').sha256(it.picture.value).hexdigest()"
-    explorer.wait_for_picture(explorer.evaluate(digest))
+    explorer.shows_its_run()
     assert explorer.evaluate("it.run.error") is None
 
 
-def pin_and_compare(explorer: Explorer) -> None:
+def pin_and_compare(explorer: Explorer, check: Callable[..., None]) -> None:
     """A stands above B until it is unpinned."""
-    explorer.agrees()
-    alone = explorer.seen()
+    check(explorer)
+    alone, a = explorer.seen(), explorer.values()
     explorer.pin.click()
     pinned = explorer.wait_for_another_picture(alone)
     expect(explorer.pin).to_have_text("Unpin A")
@@ -101,9 +102,17 @@ def pin_and_compare(explorer: Explorer) -> None:
     name = next(iter(explorer.controls()))
     explorer.press(name, "ArrowRight")
     explorer.wait_for_another_picture(pinned)
+    b = explorer.values()
+    if check is Explorer.agrees:
+        names = tuple(
+            f"{n} {', '.join(f'{k}={v!r}' for k, v in values.items())}"
+            for n, values in (("A", a), ("B", b))
+        )
+        explorer.wait_for_line(explorer.evaluate(SIMULATED.format(b))[0])
+        explorer.wait_for_picture(explorer.evaluate(COMPARED.format(a, b, names)))
     explorer.pin.click()
     expect(explorer.pin).to_have_text("Pin as A")
-    explorer.agrees()
+    check(explorer)
 
 
 def run_for_real_and_stop(explorer: Explorer) -> None:
@@ -112,6 +121,7 @@ def run_for_real_and_stop(explorer: Explorer) -> None:
         if what["kind"] == "IntSlider":
             explorer.set(name, max(2, what["min"]))
     explorer.agrees()
+    expected = explorer.evaluate("type(it.run.error).__name__")
     real = re.compile(r"(?<! after) \d+\.\d\d s \(real\)|^\d+\.\d\d s \(real\)")
     explorer.play.click()
     explorer.wait_for_line(real)
@@ -121,6 +131,12 @@ def run_for_real_and_stop(explorer: Explorer) -> None:
     explorer.play.click()
     explorer.wait_for_line(real)
     expect(explorer.stop).to_be_disabled(timeout=PATIENCE)
+    assert explorer.evaluate("(it.run.real, it.run.over, type(it.run.error).__name__)") == (
+        True,
+        True,
+        expected,
+    )
+    explorer.shows_its_run()
     explorer.press(next(iter(explorer.controls())), "ArrowRight")
     explorer.agrees()
 
@@ -141,6 +157,11 @@ def step_and_scrub_and_play(replay: Replay) -> None:
     replay.set("replay-step", replay.last // 2)
     replay.shows(replay.last // 2)
     replay.drag("replay-step", -0.1)
+    replay.shows(1)
+    replay.drag("replay-step", 0.5)
+    assert 1 < replay.at() < replay.last
+    replay.shows(replay.at())
+    replay.press("replay-step", "Home")
     replay.shows(1)
     replay.play.click()
     wait(
