@@ -35,8 +35,8 @@ test: $(INSTALLED)  ## check everything: lint, types, unit, nbval, browser
 	@$(MAKE) --no-print-directory --keep-going lint types unit nbval browser
 
 test-all: $(INSTALLED)  ## check every notebook on every Python and kernel, and more: hours
-	@test -n "$(ARGS)" || THOROUGH=5 $(MAKE) --no-print-directory test
-	@$(RUN) tools/matrix.py $(ARGS)
+	@test -n "$(ARGS)" || THOROUGH=5 $(MAKE) --no-print-directory test; tested=$$?; \
+		$(RUN) tools/matrix.py $(ARGS) && exit $$tested
 
 lint: $(INSTALLED)  ## check style and format, notebooks included
 	$(RUN) -m ruff check
@@ -66,4 +66,4 @@ bench: $(INSTALLED)  ## measure, beside what else one could use
 	@test -n "$(ARGS)" || $(RUN) -m pytest -q tests/browser/speed.py
 
 clean:  ## remove the environment and what tools left behind
-	rm -rf $(VENV) .venv-matrix .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info build
+	rm -rf $(VENV) .venv-matrix test-artifacts .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info build

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Hashable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from programs import (
     AROUND,
@@ -38,7 +38,7 @@ def examples(n: int) -> settings:
         deadline=None,
         derandomize=True,
         database=None,
-        suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
+        suppress_health_check=[HealthCheck.too_slow],
     )
 
 
@@ -115,7 +115,7 @@ def test_filming_changes_nothing_with_common_tasks(tree: Node) -> None:
 # --- The clock changes nothing -------------------------------------------------------------
 
 
-LONGEST = 20.0  # seconds of sleep; a program takes a tenth of that
+LONGEST = 60.0  # seconds of sleep; a program takes a third of that at most
 
 
 class WaitsForEver(Exception):
@@ -159,11 +159,12 @@ def in_real_time(program: Program, film: bool) -> tuple[Run | None, str, float]:
     return run, ended, late
 
 
-def real_as_simulated(tree: Node, delays: dict[Hashable, int] | None) -> None:
+def real_as_simulated(tree: Node, delays: dict[Hashable, int] | None) -> bool:
     """Compare a program on the fast-forward clock with itself in real time, filmed and not.
 
     Its timers are due at least a unit of time apart. So a real loop that is late by less than a
     unit keeps their order; one that was later than that is no judge, and gets longer units.
+    Whether it has judged, it hands back.
     """
     first = Program(tree, 1, delays)
     expected = ends(lambda: fast(lambda: as_a_task(in_order(first.main()))))
@@ -174,7 +175,7 @@ def real_as_simulated(tree: Node, delays: dict[Hashable, int] | None) -> None:
     assert (outcome(run._value, run.error), simulated.log) == (expected, first.log)
 
     for film in (False, True):
-        for unit in (0.003, 0.03):
+        for unit in (0.003, 0.03, 0.3):
             real = Program(tree, unit, delays)
             recorded, ended, late = in_real_time(real, film)
             if recorded is not None:
@@ -182,22 +183,35 @@ def real_as_simulated(tree: Node, delays: dict[Hashable, int] | None) -> None:
             if late < unit or (ended, real.steps) == (expected, first.steps):
                 break
         else:
-            reject()  # on a machine as busy as this nothing can be said
+            return False  # on a machine as busy as this nothing can be said
         assert (ended, real.steps) == (expected, first.steps)
+    return True
 
 
-@given(trees(longest=4))
-@examples(80)
-def test_real_time_is_as_simulated(tree: Node) -> None:
+def test_real_time_is_as_simulated() -> None:
     """`simulate` and a plain loop give the same results, errors and order; so does `record`."""
-    real_as_simulated(tree, delays={})
+    judged: list[bool] = []
+
+    @given(trees(longest=4))
+    @examples(80)
+    def judge(tree: Node) -> None:
+        judged.append(real_as_simulated(tree, delays={}))
+
+    judge()
+    assert sum(judged) > 0.9 * len(judged)
 
 
-@given(st.lists(st.tuples(st.just("sleep"), st.integers(1, 3), st.just([])), max_size=8))
-@examples(40)
-def test_ties_are_as_simulated(naps: list[Node]) -> None:
+def test_ties_are_as_simulated() -> None:
     """Of those who wake in the same moment, the one that fell asleep first wakes first."""
-    real_as_simulated(("gather", 0, naps), delays=None)
+    judged: list[bool] = []
+
+    @given(st.lists(st.tuples(st.just("sleep"), st.integers(1, 3), st.just([])), max_size=8))
+    @examples(40)
+    def judge(naps: list[Node]) -> None:
+        judged.append(real_as_simulated(("gather", 0, naps), delays=None))
+
+    judge()
+    assert sum(judged) > 0.9 * len(judged)
 
 
 # --- The random programs are worth the trouble ---------------------------------------------

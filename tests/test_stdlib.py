@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import sys
+import warnings
 from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import Any
@@ -82,17 +83,17 @@ def unexpected(plain: dict[str, str], filmed: dict[str, str]) -> list[str]:
         ),
     ],
 )
+@pytest.mark.filterwarnings("default:ended otherwise")
 def test_the_same_tests_pass(names: list[str], tmp_path: Path) -> None:
     """All but those which cannot, by their nature; each of these still cannot.
 
-    What ends otherwise is run once more, and again, since a busy machine makes tests fail too.
+    A busy machine makes tests fail too, filmed or not. So what ended otherwise, which is told, is
+    run alone: three times filmed, and each time it must end as it does without a camera.
     """
     (plain, none), (filmed, lanes) = both(names, tmp_path)
-    assert sum(ending == "passed" for ending in plain.values()) > 350
+    assert sum(ending == "passed" for ending in plain.values()) > (350 if names else 2_000)
     assert none == 0 and lanes > 1_000
-    strange = unexpected(plain, filmed)
-    for _ in range(2):
-        if strange:
-            (plain, _), (filmed, _) = both(strange, tmp_path)
-            strange = unexpected(plain, filmed)
-    assert strange == []
+    if strange := unexpected(plain, filmed):
+        warnings.warn(f"ended otherwise at first: {strange}", stacklevel=1)
+        again = [both(strange, tmp_path) for _ in range(3)]
+        assert [unexpected(plain, filmed) for (plain, _), (filmed, _) in again] == [[]] * 3

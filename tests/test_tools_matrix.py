@@ -15,7 +15,7 @@ def test_a_missing_python_is_said_and_the_others_go_on():
     ran = subprocess.run([sys.executable, TOOL, *arguments], capture_output=True, text=True)
     lines = [line.split() for line in ran.stdout.splitlines()]
     assert ["no-such-python", "missing"] in lines
-    assert [line[1] for line in lines if line[2:3] == ["notebooks"]][:2] == ["==6.31.*", "==7.3.*"]
+    assert [line[1] for line in lines if line[2:3] == ["tests"]][:2] == ["==6.31.*", "==7.3.*"]
     assert (ran.returncode, ran.stderr) == (1, "")
 
 
@@ -24,7 +24,8 @@ def test_nothing_but_what_was_asked_for():
     arguments = ["--list", "--python", sys.executable, "--ipykernel", "7.3"]
     ran = subprocess.run([sys.executable, TOOL, *arguments], capture_output=True, text=True)
     _, *checks = ran.stdout.splitlines()[-1].split()
-    assert checks == ["==7.3.*", "notebooks", *["tests/browser"] * 3]
+    browser = ["tests/browser/test_voila.py", *["tests/browser"] * 3]
+    assert checks == ["==7.3.*", "tests", "notebooks", *browser]
     assert ran.returncode == 0
 
 

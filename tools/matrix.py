@@ -27,10 +27,14 @@ DECLARED = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["depe
 NEWEST = next(ask for ask in DECLARED if ask.startswith("ipykernel")).removeprefix("ipykernel")
 KERNELS = ["==6.31.*", "==7.3.*", NEWEST]  # the pinned one; one with subshells; the newest good
 WAYS = ["disabled", "perCommTarget", "perComm"]  # JupyterLab's commsOverSubshells
-CHECKS = ["nbval", *WAYS]
-# This cell rightly says that a kernel is not the course's.
-NOT_OURS = ["--deselect", "notebooks/00_start_here.ipynb::Cell 1"]
-SHORT = {"nbval": "notebooks/02_event_loop.ipynb", "perComm": "tests/browser/test_kernels.py"}
+BROWSER = ["tests/browser", "--ignore", "tests/browser/test_voila.py"]
+CHECKS = {
+    "unit": ["tests", "--ignore", "tests/browser"],  # for one kernel of each Python
+    "nbval": ["notebooks"],
+    "voila": ["tests/browser/test_voila.py"],
+    **dict.fromkeys(WAYS, BROWSER),
+}
+SHORT = {"nbval": ["notebooks/02_event_loop.ipynb"], "perComm": ["tests/browser/test_kernels.py"]}
 PIP = ["-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
 TWO = ["-n", "2", "--dist"]  # at a time
 NBVAL = [*TWO, "loadfile", "--nbval", "--nbval-current-env", "--nbval-cell-timeout", "60"]
@@ -109,21 +113,24 @@ def install(python: str, kernel: str, log: Path) -> bool:
     )
 
 
-def check(python: str, kernel: str, name: str, what: str, words: str, log: Path) -> str:
-    """Run nbval, or the browser tests in one of the ways; return ok or failed, and how long."""
-    options = [*TWO, "worksteal", "-k", words]
-    if name == "nbval":
-        options = NBVAL + NOT_OURS * kernel.startswith("7.")
+def check(python: str, name: str, what: list[str], words: str, log: Path) -> str:
+    """Run one of the checks; return ok or failed, and how long it took."""
+    options = NBVAL if name == "nbval" else [*TWO, "worksteal"]
+    options = [*what, *options, *(["-k", words] if name in WAYS else [])]
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="ipython-") as home:
         startup = Path(home, "profile_default", "startup", "startup.py")
         startup.parent.mkdir(parents=True)
         shutil.copy(ROOT / "tests" / "startup.py", startup)
         fine = run(
-            [python, "-m", "pytest", "-p", "no:cacheprovider", what, *options],
+            [python, "-m", "pytest", "-p", "no:cacheprovider", *options],
             log,
-            # CI: without a browser, fail
-            {"COMMS_OVER_SUBSHELLS": name, "CI": "1", "IPYTHONDIR": home},
+            {
+                "COMMS_OVER_SUBSHELLS": name if name in WAYS else WAYS[1],
+                "CI": "1",  # without a browser, fail
+                "IPYTHONDIR": home,
+                "THOROUGH": "2" if name == "voila" else "1",
+            },
         )
     return f"{'ok' if fine else 'FAILED'} {time.monotonic() - start:.0f} s"
 
@@ -145,7 +152,7 @@ def main() -> None:
     parser.add_argument("-k", dest="words", default="", help="browser tests to run, as pytest's -k")
     asked = parser.parse_args()
     kernels = [f"=={kernel}.*" for kernel in asked.ipykernel or []] or KERNELS
-    checks = {name: "notebooks" if name == "nbval" else "tests/browser" for name in CHECKS}
+    checks = CHECKS
     pythons = asked.python or PYTHONS
     if asked.short:
         pythons, kernels, checks = asked.python or [sys.executable], kernels[1:2], SHORT
@@ -166,7 +173,7 @@ def main() -> None:
             continue
         if asked.list:
             for kernel in kernels:
-                row(here, kernel, *checks.values())
+                row(here, kernel, *(what[0] for what in checks.values()))
             continue
         logs.mkdir(parents=True, exist_ok=True)
         done: set[str] = set()
@@ -184,8 +191,11 @@ def main() -> None:
             done.add(kernel)
             cells = []
             for name, what in checks.items():
+                if name == "unit" and len(done) > 1:
+                    cells.append("as above")
+                    continue
                 log = logs / f"{here}-{kernel}-{name}.log"
-                cells.append(check(python, kernel, name, what, asked.words, log))
+                cells.append(check(python, name, what, asked.words, log))
                 print(f"{here} {kernel} {name}: {cells[-1]}", flush=True)
                 if cells[-1].startswith("FAILED"):
                     bad.append(f"{here}, ipykernel {kernel}, {name} failed: {log}")

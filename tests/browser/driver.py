@@ -3,6 +3,7 @@
 import ast
 import json
 import time
+from functools import cached_property
 from typing import Any
 
 from playwright.sync_api import JSHandle, Locator, Page, expect
@@ -260,10 +261,18 @@ class Explorer(Widget):
         self.pin = box.locator(".explore-thumb-tack")
         self.play = box.locator(".explore-play")
         self.stop = box.locator(".explore-stop")
+        self._simulated: dict[str, tuple[str, str]] = {}
 
+    @cached_property
     def controls(self) -> dict[str, dict[str, Any]]:
         """What there is to know of each control, by name."""
         return self.evaluate(CONTROLS)
+
+    def simulated(self, values: dict[str, Any]) -> tuple[str, str]:
+        """The line and the SHA-256 of the picture for these values; asked for once."""
+        if repr(values) not in self._simulated:
+            self._simulated[repr(values)] = self.evaluate(SIMULATED.format(values))
+        return self._simulated[repr(values)]
 
     def value(self, name: str) -> Any:
         """What the control shows."""
@@ -276,7 +285,7 @@ class Explorer(Widget):
 
     def values(self) -> dict[str, Any]:
         """What all controls show."""
-        return {name: self.value(name) for name in self.controls()}
+        return {name: self.value(name) for name in self.controls}
 
     def drag(self, name: str, share: float) -> None:
         super().drag(f"explore-{name}", share)
@@ -293,7 +302,7 @@ class Explorer(Widget):
 
     def agrees(self) -> None:
         """Wait until line and picture are those of `simulate` for what the controls show."""
-        line, picture = self.evaluate(SIMULATED.format(self.values()))
+        line, picture = self.simulated(self.values())
         self.wait_for_line(line)
         self.wait_for_picture(picture)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driver import COMPARED, PATIENCE, SIMULATED, Explorer, Notebook, Replay, wait
+from driver import COMPARED, PATIENCE, Explorer, Notebook, Replay, wait
 from playwright.sync_api import expect
 
 NOTEBOOKS = sorted(path.name for path in Path("notebooks").resolve().glob("*.ipynb"))
@@ -27,7 +27,7 @@ def test_every_control_shows_what_simulate_says(open_notebook: Open, name: str) 
     for explorer in explorers:
         check = runs_for_real if explorer.evaluate("it.real") else Explorer.agrees
         check(explorer)
-        for control, what in explorer.controls().items():
+        for control, what in explorer.controls.items():
             move(explorer, control, what, check)
         pin_and_compare(explorer, check)
         if check is Explorer.agrees:
@@ -86,7 +86,9 @@ def move(explorer: Explorer, name: str, what: dict[str, Any], check: Callable[..
 def runs_for_real(explorer: Explorer) -> None:
     """Wait for the run in real time with these values: there is no other to compare it with."""
     values = explorer.values()
-    explorer.notebook.wait_for(f"(lambda it: it._shown == {values!r})({explorer.name})")
+    explorer.notebook.wait_for(
+        f"(lambda it: it._shown == {values!r} and not it._working)({explorer.name})"
+    )
     explorer.shows_its_run()
     assert explorer.evaluate("it.run.error") is None
 
@@ -99,7 +101,7 @@ def pin_and_compare(explorer: Explorer, check: Callable[..., None]) -> None:
     pinned = explorer.wait_for_another_picture(alone)
     expect(explorer.pin).to_have_text("Unpin A")
     assert pinned[1] > alone[1]
-    name = next(iter(explorer.controls()))
+    name = next(iter(explorer.controls))
     explorer.press(name, "ArrowRight")
     explorer.wait_for_another_picture(pinned)
     b = explorer.values()
@@ -108,16 +110,18 @@ def pin_and_compare(explorer: Explorer, check: Callable[..., None]) -> None:
             f"{n} {', '.join(f'{k}={v!r}' for k, v in values.items())}"
             for n, values in (("A", a), ("B", b))
         )
-        explorer.wait_for_line(explorer.evaluate(SIMULATED.format(b))[0])
+        explorer.wait_for_line(explorer.simulated(b)[0])
         explorer.wait_for_picture(explorer.evaluate(COMPARED.format(a, b, names)))
+    compared = explorer.seen()
     explorer.pin.click()
     expect(explorer.pin).to_have_text("Pin as A")
+    explorer.wait_for_another_picture(compared)
     check(explorer)
 
 
 def run_for_real_and_stop(explorer: Explorer) -> None:
     """It goes to its end or to *Stop*, and the next move is one on the fast-forward clock."""
-    for name, what in explorer.controls().items():
+    for name, what in explorer.controls.items():
         if what["kind"] == "IntSlider":
             explorer.set(name, max(2, what["min"]))
     explorer.agrees()
@@ -137,7 +141,7 @@ def run_for_real_and_stop(explorer: Explorer) -> None:
         expected,
     )
     explorer.shows_its_run()
-    explorer.press(next(iter(explorer.controls())), "ArrowRight")
+    explorer.press(next(iter(explorer.controls)), "ArrowRight")
     explorer.agrees()
 
 
