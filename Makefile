@@ -7,7 +7,8 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python;
 	$$python -c '$(FITS)' 2>/dev/null && echo $$python && exit; done; echo python3)
 VENV ?= .venv
 RUN = $(VENV)/bin/python
-PIP = $(RUN) -m pip install --disable-pip-version-check -qq
+# Not compiled: most of it is never used, and what is, Python compiles then.
+PIP = $(RUN) -m pip install --disable-pip-version-check --no-compile -qq
 INSTALLED = $(VENV)/installed
 TESTS = $(RUN) -m pytest -n 2  # at a time
 

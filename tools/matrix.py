@@ -35,7 +35,7 @@ CHECKS = {
     **dict.fromkeys(WAYS, BROWSER),
 }
 SHORT = {"nbval": ["notebooks/02_event_loop.ipynb"], "perComm": ["tests/browser/test_kernels.py"]}
-PIP = ["-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+PIP = ["-m", "pip", "--disable-pip-version-check", "install", "--no-compile", "--quiet"]
 TWO = ["-n", "2", "--dist"]  # at a time
 NBVAL = [*TWO, "loadfile", "--nbval", "--nbval-current-env", "--nbval-cell-timeout", "60"]
 NBVAL += ["--nbval-sanitize-with", "notebooks/sanitize.cfg"]
