@@ -7,8 +7,16 @@ from typing import Any
 
 import pytest
 
+import helpers.verdict
 from helpers import infer, load_data
 from helpers.checks.coroutines import check_drive, check_labels
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What never ends is given up sooner than in class."""
+    monkeypatch.setattr(helpers.verdict, "_PATIENCE", 1.0)
+
 
 # --- drive: right ones ---
 

@@ -10,7 +10,14 @@ from typing import Any
 
 import pytest
 
+import helpers.verdict
 from helpers.checks.event_loop import check_every, check_loop, check_polite
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What never ends is given up sooner than in class."""
+    monkeypatch.setattr(helpers.verdict, "_PATIENCE", 1.0)
 
 
 def a_loop(

@@ -158,7 +158,9 @@ def test_cells_out_of_order_are_told_so(make: Callable[..., Notebook]) -> None:
     assert opened.faults() == []
 
 
-def test_restart_and_run_all_in_the_middle_of_a_run(make: Callable[..., Notebook]) -> None:
+def test_restart_and_run_all_in_the_middle_of_a_run(
+    make: Callable[..., Notebook], witness: Any
+) -> None:
     """The kernel is another one; the widgets are new, and work."""
     opened = make(STORY, EXPLORE)
     explorer = opened.explorers()[0]
@@ -167,6 +169,8 @@ def test_restart_and_run_all_in_the_middle_of_a_run(make: Callable[..., Notebook
     explorer.play.click()
     explorer.wait_for_line(REAL)
     opened.restart_and_run_all()
+    last_words = "zmq gc socket requested during shutdown"  # of a kernel that is ended as it sends
+    witness.problems = [said for said in witness.problems if last_words not in said]
     assert opened.faults() == []
     explorer = opened.explorers()[0]
     explorer.press("files", "ArrowRight")
