@@ -10,7 +10,7 @@ RUN = $(VENV)/bin/python
 # Not compiled: most of it is never used, and what is, Python compiles then.
 PIP = $(RUN) -m pip install --disable-pip-version-check --no-compile -qq
 INSTALLED = $(VENV)/installed
-TESTS = $(RUN) -m pytest -n 2  # at a time
+TESTS = $(RUN) -m pytest -n 3  # at a time: much of it waits
 
 .PHONY: help install lab test test-all lint types unit nbval browser notebooks picture bench clean
 
