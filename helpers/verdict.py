@@ -16,7 +16,7 @@ from .clock import Deadlock, Runaway, simulate
 from .prints import collected
 from .run import Run
 
-__all__ = ["NotYet", "Verdict", "attempt", "expect", "expect_to_let_go", "judged"]
+__all__ = ["NotYet", "Verdict", "attempt", "expect", "expect_to_let_go", "judged", "named"]
 
 _TURNS, _PATIENCE = 20_000, 5.0  # of the loop; real seconds
 _CANCEL = 0.2  # seconds after which a function is cancelled, to see whether it lets go
@@ -83,6 +83,17 @@ def expect(true: object, saw: str, why: str = "", do: str = "") -> None:
         raise NotYet(saw, why, do)
 
 
+def named(function: Any) -> str:
+    """The name of what was handed in, unless it is what a call gave back: that is told."""
+    name = getattr(function, "__name__", repr(function))
+    if inspect.iscoroutine(function):
+        function.close()
+    called = inspect.iscoroutine(function) or inspect.isasyncgen(function)
+    do = f"{name}, without brackets"
+    expect(not called, f"{name}(...) is a call", "the check wants the function", do)
+    return name
+
+
 def attempt(function: Callable[..., Any], /, *args: Any, fails: bool = False, **kwargs: Any) -> Run:
     """Run the learner's function, and explain what kept it from an answer.
 
@@ -98,10 +109,7 @@ def attempt(function: Callable[..., Any], /, *args: Any, fails: bool = False, **
     NotYet
         If it is no coroutine function, never ends, deadlocks, raises, or leaves tasks behind.
     """
-    name = getattr(function, "__name__", repr(function))
-    if inspect.iscoroutine(function):
-        function.close()
-        raise NotYet(f"{name}(...) is a call", "the check wants the function", f"({name})")
+    name = named(function)
     if not inspect.iscoroutinefunction(function):
         do = f"async def {name}(...)" if inspect.isfunction(function) else "async def ..."
         raise NotYet(f"{name} is no coroutine function", do=do)

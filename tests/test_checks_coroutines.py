@@ -422,7 +422,7 @@ def test_a_call_in_place_of_the_function_gets_a_hint():
     """As `labels(...)`, or `drive(...)`, is often written."""
     for call in labels_plain(None, None, []), labels_a_list(None, None, []):
         verdict = repr(check_labels(call))
-        assert "is a call; the check wants the function; try: check_labels(labels)" in verdict
+        assert "is a call; the check wants the function; try: labels_" in verdict
     assert "is a call; the check" in repr(check_drive(labels_a_list(None, None, [])))
     assert repr(check_drive((0, "data"))).endswith("is not a function; try: check_drive(drive)")
 

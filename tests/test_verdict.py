@@ -158,6 +158,12 @@ async def forgets_its_tasks(files: int) -> None:
     await asyncio.sleep(9)
 
 
+def test_a_call_in_place_of_the_function_is_told() -> None:
+    """The likeliest slip of all; and the coroutine that came of it is closed."""
+    with pytest.raises(NotYet, match=r"good\(\.\.\.\) is a call; .*try: good, without brackets"):
+        attempt(good(3))  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("function", "hint"),
     [

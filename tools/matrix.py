@@ -3,8 +3,9 @@
 Usage: python tools/matrix.py [--list] [--short] [--python P ...] [--ipykernel V ...] [-k WORDS]
 
 Each Python gets an environment of its own in `.venv-matrix/`: the pinned set, with another
-ipykernel. All notebooks are run by nbval, then the browser drives them with each way in which
-JupyterLab can reach widgets. A failure ends nothing but itself; its log is named at the end.
+ipykernel. The unit tests run once a Python, all notebooks by nbval; then the browser drives them
+under Voilà, and with each way in which JupyterLab can reach widgets. A failure ends nothing but
+itself; its log is named at the end.
 """
 
 import argparse
@@ -152,8 +153,7 @@ def main() -> None:
     parser.add_argument("-k", dest="words", default="", help="browser tests to run, as pytest's -k")
     asked = parser.parse_args()
     kernels = [f"=={kernel}.*" for kernel in asked.ipykernel or []] or KERNELS
-    checks = CHECKS
-    pythons = asked.python or PYTHONS
+    pythons, checks = asked.python or PYTHONS, CHECKS
     if asked.short:
         pythons, kernels, checks = asked.python or [sys.executable], kernels[1:2], SHORT
     commands = [f"python{name}" if re.fullmatch(r"[\d.]+", name) else name for name in pythons]

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from ..run import Run
-from ..verdict import NotYet, attempt, expect, judged
+from ..verdict import NotYet, attempt, expect, judged, named
 
 __all__ = ["check_drive", "check_labels"]
 
@@ -83,7 +83,8 @@ def _missed(result: Any, pauses: int, outcome: Any) -> tuple[str, str]:
 
 def _driven(drive: Callable[..., Any], coroutine: Any) -> Run:
     """Call a plain function as `attempt` does a coroutine function."""
-    name = _named(drive, "check_drive(drive)")
+    name = named(drive)
+    expect(callable(drive), f"{name} is not a function", do="check_drive(drive)")
     if inspect.iscoroutinefunction(drive):
         raise NotYet(
             f"{name} is not a plain function", "nobody will await it", "def, not async def"
@@ -97,17 +98,6 @@ def _driven(drive: Callable[..., Any], coroutine: Any) -> Run:
 
     call.__name__ = name
     return attempt(call, fails=True)
-
-
-def _named(function: Any, do: str) -> str:
-    """The name of a function, if it is one, and not what a call of it gave back."""
-    name = getattr(function, "__name__", reprlib.repr(function))
-    if inspect.iscoroutine(function):
-        function.close()
-    called = inspect.iscoroutine(function) or inspect.isasyncgen(function)
-    expect(not called, f"{name}(...) is a call", "the check wants the function", do)
-    expect(callable(function), f"{name} is not a function", do=do)
-    return name
 
 
 class _Pause:
@@ -140,7 +130,8 @@ def check_labels(labels: Callable[..., Any]) -> None:
     >>> check_labels(labels)
     ok
     """
-    name = _named(labels, "check_labels(labels)")
+    name = named(labels)
+    expect(callable(labels), f"{name} is not a function", do="check_labels(labels)")
     is_generator = inspect.isasyncgenfunction(labels)
     expect(is_generator, f"{name} is not an async generator", do="async def, and a yield in it")
     lost = OSError("gone")
