@@ -86,8 +86,28 @@ SIMULATED = (
 )
 
 
+# Waits for the picture of which this is the SHA-256.
+PICTURE = """async ([img, wanted]) => {
+    const digest = async () => {
+        const bytes = await (await fetch(img.src)).arrayBuffer();
+        const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+        return [...digest].map(b => b.toString(16).padStart(2, '0')).join('');
+    };
+    for (let seen = null;;) {
+        if (img.src !== seen && img.complete && img.naturalWidth) {
+            const here = img.src;
+            if (await digest() === wanted && img.src === here) return true;
+            seen = here;
+        }
+        await new Promise(resolve => setTimeout(resolve, 20));
+    }
+}"""
+
+
 def wait(page: Page, condition: str, argument: Any = None, timeout: int = PATIENCE) -> JSHandle:
     """Wait until a function in the page gives something true; return that."""
+    # Playwright takes the promise itself for something true (playwright#29132).
+    assert not condition.startswith("async"), "A condition to wait for cannot be async"
     return page.wait_for_function(condition, arg=argument, timeout=timeout, polling=50)
 
 
@@ -318,25 +338,17 @@ class Explorer(Widget):
 
     def wait_for_picture(self, digest: str) -> None:
         """Wait for the picture of which this is the SHA-256."""
-        wait(
-            self.page,
-            """async ([img, wanted]) => {
-                if (!img.complete || !img.naturalWidth) return false;
-                const bytes = await (await fetch(img.src)).arrayBuffer();
-                const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-                return [...digest].map(b => b.toString(16).padStart(2, '0')).join('') === wanted;
-            }""",
-            [self.picture.element_handle(), digest],
-        )
+        self.notebook.settled(PICTURE, [self.picture.element_handle(), digest])
 
     def wait_for_another_picture(self, than: tuple[str, int]) -> tuple[str, int]:
         """Wait for a picture that is loaded and not the one seen before."""
-        wait(
+        another = wait(
             self.page,
-            "([img, before]) => img.src !== before && img.complete && img.naturalWidth > 0",
+            "([img, before]) => img.src !== before && img.complete && img.naturalHeight > 0 "
+            "&& [img.src, img.naturalHeight]",
             [self.picture.element_handle(), than[0]],
         )
-        return self.seen()
+        return tuple(another.json_value())
 
     def wait_for_line(self, text: Any) -> None:
         """Wait until the line of text is this, or matches it."""
