@@ -249,25 +249,31 @@ def _draw(ax: Axes, drawn: _Drawn, colours: Mapping[str, str], until: float, inc
     run, lanes = drawn.run, drawn.lanes
     unit = _LANE / inch  # the height of the event loop's lane, counted in lanes
     loop = 0.5 - unit / 2
+    least = until / ax.bbox.width / 4
     bars: dict[tuple[str, State], list[Any]] = {}
     # Also of those that are not drawn, the root among them, we know when they took the loop.
-    steps = run.steps
-    held = [_between(start, end, loop, 0.25 * unit) for start, end in steps if start < end]
-    _bars(ax, {("", "running"): held}, {"": _OTHER})
+    held = _apart(((start, end) for start, end in run.steps if start < end), least)
+    boxes = [_between(start, end, loop, 0.25 * unit) for start, end in held]
+    _bars(ax, {("", "running"): boxes}, {"": _OTHER})
     if drawn.gap:
         more = f"⋮ {len(run) - len(lanes):,} more"
         ax.text(0, drawn.gap + 1.5, more, fontsize=_FONT, va="center_baseline")
     for row, lane in zip(drawn.rows, lanes, strict=True):
+        alike: dict[tuple[str, State], list[tuple[float, float]]] = {}
         for s in lane.segments:
             if _long(s):
-                boxes = bars.setdefault((s.call, s.state), [])
-                boxes.append(_between(s.start, s.end, row, 0.36))
-                if s.state == "running":
-                    boxes.append(_between(s.start, s.end, loop, 0.25 * unit))
+                alike.setdefault((s.call, s.state), []).append((s.start, s.end))
+        for (call, state), spans in alike.items():
+            boxes = bars.setdefault((call, state), [])
+            for start, end in _apart(spans, least):
+                boxes.append(_between(start, end, row, 0.36))
+                if state == "running":
+                    boxes.append(_between(start, end, loop, 0.25 * unit))
     _bars(ax, bars, colours)
     low, high = loop - 0.25 * unit, loop + 0.25 * unit
-    starts = sorted({start for start, _ in steps})
-    marks = ax.vlines(starts, low, high, colors="black", linewidth=1.2)
+    starts = sorted({start for start, _ in run.steps})
+    seen = [start for start, _ in _apart(((start, start) for start in starts), least)]
+    marks = ax.vlines(seen, low, high, colors="black", linewidth=1.2)
     marks.set_clip_on(False)  # the one at 0 is whole
     ax.set_xlim(0, until * 1.01)
     ax.set_ylim(drawn.height + 0.5, loop - unit / 2)
@@ -354,6 +360,18 @@ def _wrapped(title: str, most: int) -> str:
 def _between(start: float, end: float, row: float, half: float) -> list[tuple[float, float]]:
     """A box."""
     return [(start, row - half), (start, row + half), (end, row + half), (end, row - half)]
+
+
+def _apart(spans: Iterable[tuple[float, float]], least: float) -> Iterator[tuple[float, float]]:
+    """Leave out each span that ends nearly where the last one did: nobody could see it.
+
+    A program behind a slider that does not end has 25,000, which took eight seconds to draw.
+    """
+    last = -math.inf
+    for start, end in spans:
+        if end - last > least:
+            yield start, end
+            last = end
 
 
 def _bars(

@@ -234,6 +234,23 @@ def test_the_top_lane_shows_also_what_the_root_alone_did() -> None:
     assert steps(axes) == [0.0, 1.0]
 
 
+def test_what_nobody_could_see_is_left_out() -> None:
+    """Of 20,000 bars and marks in 800 dots a few a dot are drawn; no gap is as wide as a dot."""
+
+    async def one_by_one() -> None:
+        for _ in range(20_000):
+            await asyncio.sleep(1)
+
+    run = simulate(one_by_one)
+    axes = timeline(run).axes[0]
+    dot = run.seconds / axes.bbox.width
+    edges = sorted(box[1:] for box in boxes(axes))
+    for drawn in edges, [(at, at) for at in steps(axes)]:
+        assert 1_000 < len(drawn) < 6_000
+        ends = [(0.0, 0.0), *drawn, (run.seconds, run.seconds)]
+        assert all(b[0] - a[1] < dot for a, b in itertools.pairwise(ends))
+
+
 def test_the_legend_names_calls_and_states() -> None:
     """Colour is the call; only the states that occur are explained."""
     assert legend(timeline(simulate(together, 3))) == ["load_data()", "infer()", "waiting"]
