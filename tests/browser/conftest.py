@@ -1,4 +1,4 @@
-"""One server and one browser for all tests; each test gets a page, and nothing goes unseen.
+"""One server, one browser and one page for all tests, and nothing goes unseen.
 
 A console error, an error in the page, an answer from anywhere but this machine, an error or
 stderr output of a cell: each fails the test. What there was to see then lies in `test-artifacts/`.
@@ -64,6 +64,14 @@ SETTINGS = {
     "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
 }
 HERE = {"127.0.0.1", "localhost"}
+OPEN = """async path => {
+    await window.jupyterapp.commands.execute('docmanager:open', {path, factory: 'Notebook'});
+}"""
+CLOSE = """async () => {
+    const notebook = window.jupyterapp?.shell.currentWidget;
+    await notebook?.sessionContext.shutdown();
+    notebook?.dispose();
+}"""
 SAID = "said"
 FAILED = pytest.StashKey[bool]()
 
@@ -245,37 +253,53 @@ class Witness:
             self.note(True, f"request that leaves this machine: {url}")
 
 
+@pytest.fixture(scope="session")
+def witnesses(browser: Browser) -> Iterator[list[Witness]]:
+    """The page of the last test, if it is still good: JupyterLab takes seconds to load."""
+    good: list[Witness] = []
+    yield good
+    for witness in good:
+        witness.page.close()
+
+
 @pytest.fixture
-def witness(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Witness]:
+def witness(
+    browser: Browser, witnesses: list[Witness], request: pytest.FixtureRequest
+) -> Iterator[Witness]:
     """A page for this test, in which no problem goes unseen."""
-    page = browser.new_page(viewport={"width": 1400, "height": 1000})
-    page.set_default_timeout(PATIENCE)
-    witness = Witness(page)
+    if not witnesses:
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        page.set_default_timeout(PATIENCE)
+        witnesses.append(Witness(page))
+    witness = witnesses[-1]
+    witness.log.clear()
     yield witness
     if witness.problems or request.node.stash.get(FAILED, False):
         keep(request.node.name, witness)
-    page.close()
+        witnesses.remove(witness)
+        witness.page.close()
     assert witness.problems == []
 
 
 @pytest.fixture
 def open_notebook(lab: Server, witness: Witness) -> Iterator[Callable[[str], Notebook]]:
-    """Open a notebook in the page of the test, and end its kernel after the test."""
+    """Open a notebook in the page of the test; end its kernel and close it after the test."""
     page, witness.server = witness.page, lab
     opened: list[Notebook] = []
 
     def open_notebook(name: str) -> Notebook:
-        page.goto(lab.url(name))
         opened.append(Notebook(page))
+        if page.evaluate("'jupyterapp' in window"):
+            opened[-1].settled(OPEN, name)
+        else:
+            page.goto(lab.url(name))
         opened[-1].listen()
         return opened[-1]
 
     yield open_notebook
     witness.problems += [fault for notebook in opened for fault in notebook.faults()]
     if opened:
-        opened[-1].settled(
-            "async () => window.jupyterapp?.shell.currentWidget.sessionContext.shutdown()"
-        )
+        opened[-1].settled(CLOSE)
 
 
 def keep(name: str, witness: Witness) -> None:

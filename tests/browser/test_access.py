@@ -49,12 +49,12 @@ def shown(open_notebook: Callable[[str], Notebook], lab: Any) -> Notebook:
 def test_axe_finds_nothing(shown: Notebook) -> None:
     """Names, contrast (4.5:1 for text), alternatives of pictures: as axe-core checks them.
 
-    With an error shown, by day and by night.
+    With an error shown, by night and by day.
     """
     explorer = shown.explorers()[0]
     explorer.box.locator(".explore-fail input").click()
     explorer.wait_for_line("failed after 0.00 s with ValueError: as asked")
-    for theme in "Light", "Dark":
+    for theme in "Dark", "Light":
         change = "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})"
         shown.settled(change, f"JupyterLab {theme}")
         dark = shown.page.locator("body[data-jp-theme-light=false]")
