@@ -7,11 +7,13 @@ a cell that was never run, whose outputs it compares to none, or what a notebook
 
 import tempfile
 from collections.abc import Generator
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
+from jupyter_client.manager import KernelManager
 from nbval.kernel import RunningKernel
 from nbval.plugin import IPyNbCell
 
@@ -22,7 +24,12 @@ HEARD = pytest.StashKey[list[str]]()
 # In the kernel: start before the first cell, look after each, tell after the last. Dropping the
 # notebook's names then makes Python report the errors of tasks that were kept but never looked at.
 LEFTOVERS = Path(__file__).parent.parent / "tools" / "leftovers.py"
-START = f"get_ipython().left = __import__('runpy').run_path({str(LEFTOVERS)!r})['Leftovers']()"
+START = f"""
+get_ipython().left = __import__("runpy").run_path({str(LEFTOVERS)!r})["Leftovers"]()
+(lambda here, manager: setattr(manager, "AsyncKernelManager", __import__("functools").partial(
+    manager.AsyncKernelManager, transport="ipc", ip=here + "/second"
+)))(__import__("tempfile").gettempdir(), __import__("jupyter_client").manager)
+"""
 LOOK = "get_ipython().left.look({!r})"
 TELL = """
 get_ipython().left.tell({!r})
@@ -44,12 +51,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Start each kernel with a folder for temporary files, since others use the common one."""
+    """Start each kernel with a folder for temporary files, since others use the common one.
+
+    It is reached by files in there. Of ports Jupyter only makes sure that they are free, and lets
+    go of them until the kernel begins; on a busy machine another program takes one meanwhile, the
+    kernel ends, and nbval waits for it for ever (jupyter_client#276).
+    """
     if not isinstance(item, IPyNbCell) or item.parent.kernel is not None:
         return (yield)
     folder = tempfile.TemporaryDirectory(prefix="kernel-", ignore_cleanup_errors=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", folder.name)
+        reached = partial(KernelManager, transport="ipc", ip=f"{folder.name}/kernel")
+        patch.setattr("nbval.kernel.KernelManager", reached)
         result = yield
     item.parent.addfinalizer(folder.cleanup)
     return result

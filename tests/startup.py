@@ -1,11 +1,26 @@
-"""What each kernel of a test begins with: a mend for those that the course shuts out.
+"""What each kernel of a test begins with.
 
-ipykernel 7.0 to 7.3 can miss a request that comes while they send a reply, and then hang until
-another connection is made (ipykernel#1554). So that all else can be tested on them, they get what
-7.4.0 does.
+A kernel that it starts is reached by files, not by ports, which another program may take while it
+starts (jupyter_client#276).
+
+And those that the course shuts out are mended: ipykernel 7.0 to 7.3 can miss a request that comes
+while they send a reply, and then hang until another connection is made (ipykernel#1554). So that
+all else can be tested on them, they get what 7.4.0 does.
 """
 
+import functools
+import os
+import tempfile
+
 import ipykernel
+from jupyter_client import manager
+
+if os.name != "nt":
+    manager.AsyncKernelManager = functools.partial(
+        manager.AsyncKernelManager,
+        transport="ipc",
+        ip=os.path.join(tempfile.gettempdir(), f"second-{os.getpid()}"),
+    )
 
 if (7, 0) <= ipykernel.version_info[:2] < (7, 4):
     from ipykernel.subshell_manager import SubshellManager
@@ -16,4 +31,4 @@ if (7, 0) <= ipykernel.version_info[:2] < (7, 4):
     SubshellManager._send_on_shell_channel = send
     del SubshellManager, send
 
-del ipykernel
+del functools, ipykernel, manager, os, tempfile

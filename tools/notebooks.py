@@ -8,6 +8,7 @@ words, by the same rules that nbval compares with, and metadata is kept to what 
 
 import re
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 from nbval.plugin import get_sanitize_patterns
+from traitlets.config import Config
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 RULES = get_sanitize_patterns((NOTEBOOKS / "sanitize.cfg").read_text(encoding="utf-8"))
@@ -37,18 +39,22 @@ def execute(path: Path) -> None:
     """Run a notebook and write it back; exit with a sentence if a cell should not have failed."""
     notebook = nbformat.read(path, as_version=4)
     before = {cell.id: cell.get("outputs", []) for cell in notebook.cells}
+    folder = tempfile.TemporaryDirectory(prefix="kernel-")
+    config = Config()  # by files, not ports: see notebooks/conftest.py
+    config.KernelManager = Config(transport="ipc", ip=f"{folder.name}/kernel")
     client = NotebookClient(
         notebook,
+        config=config,
         timeout=60,
         kernel_name="python3",
         record_timing=False,
         store_widget_state=False,
         coalesce_streams=True,
-        extra_arguments=["--log-level=ERROR"],  # no word on TCP without encryption
         resources={"metadata": {"path": str(path.parent)}},
     )
     try:
-        client.execute()
+        with folder:
+            client.execute()
     except CellExecutionError as error:
         failed = f"{error.ename}: {error.evalue}"
         sys.exit(f"{path}, {last_run(notebook)} failed: {failed}\n(tag it raises-exception?)")

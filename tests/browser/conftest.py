@@ -14,6 +14,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -187,18 +188,24 @@ def serving(base: Path, program: str, *arguments: str) -> Iterator[Server]:
         port = free.getsockname()[1]
     server = Server(f"http://127.0.0.1:{port}", secrets.token_hex(), folder, base / "server.log")
     command = [sys.executable, "-m", program, "--no-browser"]
+    if os.name != "nt":
+        command += ["--KernelManager.transport=ipc"]  # see notebooks/conftest.py
     command += [a.format(port=port, token=server.token, folder=folder) for a in arguments]
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "JPY"))}
     environment |= {
         "IPYTHONDIR": str(base / "ipython"),
         "JUPYTER_CONFIG_DIR": str(base / "config"),
         "JUPYTER_DATA_DIR": str(base / "data"),
-        "JUPYTER_RUNTIME_DIR": str(base / "runtime"),
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
     }
-    with server.log.open("w") as log:
+    short = tempfile.TemporaryDirectory(prefix="jupyter-")  # a socket's path has a hundred letters
+    with server.log.open("w") as log, short as runtime:
         process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT
+            command,
+            cwd=folder,
+            env=environment | {"JUPYTER_RUNTIME_DIR": runtime},
+            stdout=log,
+            stderr=subprocess.STDOUT,
         )
         try:
             wait_for(port, process, server.log)
