@@ -54,7 +54,7 @@ nbval: $(INSTALLED)  ## run every notebook and compare every output
 		--nbval-sanitize-with notebooks/sanitize.cfg
 
 browser: $(INSTALLED)  ## drive the notebooks in a real browser
-	$(TESTS) --dist worksteal tests/browser
+	$(TESTS) --dist load --maxschedchunk 1 tests/browser
 
 notebooks: $(INSTALLED)  ## run the notebooks in place (or those named in ARGS)
 	@$(RUN) tools/notebooks.py $(ARGS)

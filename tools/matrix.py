@@ -37,9 +37,9 @@ CHECKS = {
 }
 SHORT = {"nbval": ["notebooks/02_event_loop.ipynb"], "perComm": ["tests/browser/test_kernels.py"]}
 PIP = ["-m", "pip", "--disable-pip-version-check", "install", "--no-compile", "--quiet"]
-AT_A_TIME = ["-n", "3", "--dist"]
-NBVAL = [*AT_A_TIME, "loadfile", "--nbval", "--nbval-current-env", "--nbval-cell-timeout", "60"]
-NBVAL += ["--nbval-sanitize-with", "notebooks/sanitize.cfg"]
+TESTS = ["-n", "3", "--dist", "load", "--maxschedchunk", "1"]
+NBVAL = ["-n", "3", "--dist", "loadfile", "--nbval", "--nbval-current-env"]
+NBVAL += ["--nbval-cell-timeout", "60", "--nbval-sanitize-with", "notebooks/sanitize.cfg"]
 LIMIT = 1800  # seconds for one check; the longest takes a quarter of that
 
 
@@ -116,7 +116,7 @@ def install(python: str, kernel: str, log: Path) -> bool:
 
 def check(python: str, name: str, what: list[str], words: str, log: Path) -> str:
     """Run one of the checks; return ok or failed, and how long it took."""
-    options = NBVAL if name == "nbval" else [*AT_A_TIME, "worksteal"]
+    options = NBVAL if name == "nbval" else TESTS
     options = [*what, *options, *(["-k", words] if name in WAYS else [])]
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="ipython-") as home:

@@ -77,6 +77,11 @@ SAID = "said"
 FAILED = pytest.StashKey[bool]()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests first, so that none is left to run alone at the end."""
+    items.sort(key=lambda item: "test_every_control" not in item.name)
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print what was measured, whether or not tests passed."""
     reports = (report for reports in terminalreporter.stats.values() for report in reports)

@@ -212,11 +212,17 @@ explore(timed, files=(1, 40))
 def test_interrupting_the_kernel_stops_a_run_for_real(
     make: Callable[..., Notebook], lab: Any, holds: bool, say: Any
 ) -> None:
-    """■ by itself would only stop a cell; here none runs. It takes half a second at most."""
+    """■ by itself would only stop a cell; here none runs. It takes half a second at most.
+
+    Or, on a busy machine, four times what the kernel takes to answer at all.
+    """
     explorer = make(STORY, TIMED.format(holds=holds)).explorers()[0]
     explorer.agrees()
     began, ended = Path(lab.folder, "began"), Path(lab.folder, "ended")
     began.unlink()
+    asked = time.monotonic()
+    assert explorer.notebook.evaluate("2 + 2") == 4
+    answer = time.monotonic() - asked
     explorer.play.click()
     if not holds:
         explorer.wait_for_line(REAL)
@@ -225,8 +231,9 @@ def test_interrupting_the_kernel_stops_a_run_for_real(
     interrupted = explorer.notebook.interrupt()
     explorer.wait_for_line(re.compile(r"^cancelled after \d+\.\d\d s \(real\)"))
     took = float(ended.read_text()) - interrupted
-    say(f"■ stops a run for real ({'holding' if holds else 'waiting'}) within {took:.2f} s")
-    assert took < 0.5
+    how = "holding" if holds else "waiting"
+    say(f"■ stops a run for real ({how}) within {took:.2f} s; an answer {answer:.2f} s")
+    assert took < max(0.5, 4 * answer)
     explorer.press("files", "ArrowLeft")
     explorer.agrees()
     assert explorer.notebook.evaluate("2 + 2") == 4
