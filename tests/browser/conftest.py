@@ -68,11 +68,8 @@ HERE = {"127.0.0.1", "localhost"}
 OPEN = """async path => {
     await window.jupyterapp.commands.execute('docmanager:open', {path, factory: 'Notebook'});
 }"""
-CLOSE = """async () => {
-    const notebook = window.jupyterapp?.shell.currentWidget;
-    await notebook?.sessionContext.shutdown();
-    notebook?.dispose();
-}"""
+SHUTDOWN = "async () => window.jupyterapp?.shell.currentWidget.sessionContext.shutdown()"
+CLOSE = "() => { window.jupyterapp?.shell.currentWidget.dispose(); }"
 SAID = "said"
 FAILED = pytest.StashKey[bool]()
 
@@ -290,12 +287,14 @@ def witness(
         keep(request.node.name, witness)
         witnesses.remove(witness)
         witness.page.close()
+    else:
+        witness.page.evaluate(CLOSE)
     assert witness.problems == []
 
 
 @pytest.fixture
 def open_notebook(lab: Server, witness: Witness) -> Iterator[Callable[[str], Notebook]]:
-    """Open a notebook in the page of the test; end its kernel and close it after the test."""
+    """Open a notebook in the page of the test; end its kernel after the test."""
     page, witness.server = witness.page, lab
     opened: list[Notebook] = []
 
@@ -311,7 +310,7 @@ def open_notebook(lab: Server, witness: Witness) -> Iterator[Callable[[str], Not
     yield open_notebook
     witness.problems += [fault for notebook in opened for fault in notebook.faults()]
     if opened:
-        opened[-1].settled(CLOSE)
+        opened[-1].settled(SHUTDOWN)
 
 
 def keep(name: str, witness: Witness) -> None:
