@@ -256,8 +256,7 @@ def test_deadlock_names_who_waits_for_what() -> None:
             group.create_task(queue.get())
 
     run = simulate(program)
-    inner = takes_line = takes.__code__.co_firstlineno + 3
-    assert takes_line == inner
+    inner = takes.__code__.co_firstlineno + 3
     assert isinstance(run.error, Deadlock)
     lines = str(run.error).splitlines()
     assert lines[0] == "nothing can ever go on: every coroutine waits, and no timer is set"

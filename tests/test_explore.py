@@ -524,12 +524,24 @@ def test_play_twice_runs_the_second() -> None:
     """The first is cancelled, the second is shown in the end."""
 
     async def main() -> None:
-        explorer = explore(short, parts=(1, 3), seconds=widgets.FloatText(0.3))
+        endings = []
+
+        async def told(seconds: float = 0.3) -> None:
+            try:
+                await asyncio.sleep(seconds)
+            except asyncio.CancelledError:
+                endings.append("cancelled")
+                raise
+            endings.append("done")
+
+        explorer = explore(told, seconds=widgets.FloatText(0.3))
+        endings.clear()
         explorer.play.click()
         await asyncio.sleep(0.1)
         explorer.play.click()
         await until(lambda: explorer.run.real and explorer.run.over and explorer.stop.disabled)
         assert explorer.run.error is None
+        assert endings == ["cancelled", "done"]
 
     play(main)
 

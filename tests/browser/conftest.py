@@ -198,6 +198,7 @@ def serving(base: Path, program: str, *arguments: str) -> Iterator[Server]:
         "IPYTHONDIR": str(base / "ipython"),
         "JUPYTER_CONFIG_DIR": str(base / "config"),
         "JUPYTER_DATA_DIR": str(base / "data"),
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # else the debugger may warn on stderr
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
     }
     short = tempfile.TemporaryDirectory(prefix="jupyter-")  # a socket's path has a hundred letters

@@ -45,16 +45,18 @@ EVALUATE = """async (expression) => {
     return it.status === 'ok' ? it.data['text/plain'] : `${it.ename}: ${it.evalue}`;
 }"""
 
-# From now on, has the page's console tell of errors and stderr of callbacks, which belong to no
-# cell: JupyterLab shows them in its log only. (A kernel that has just begun knows no widgets, and
-# says so when JupyterLab asks for them.)
+# From now on, has the page's console tell of errors and stderr that no cell shows: those of
+# callbacks and their threads, which JupyterLab shows in its log only. (A kernel that has just begun
+# knows no widgets, and says so when JupyterLab asks for them.)
 LISTEN = """() => {
-    window.jupyterapp.shell.currentWidget.sessionContext.iopubMessage.connect((_, message) => {
-        const {header, parent_header, content} = message;
+    const notebook = window.jupyterapp.shell.currentWidget;
+    const shown = id => notebook.content.widgets
+        .some(cell => cell.outputArea?.future?.msg.header.msg_id === id);
+    notebook.sessionContext.iopubMessage.connect((_, {header, parent_header, content}) => {
         const bad = header.msg_type === 'error' || content.name === 'stderr';
         const said = content.text ?? content.evalue;
-        if (bad && parent_header.msg_type?.startsWith('comm_') && !/^No such comm/.test(said))
-            console.error(`in a callback: ${said}`);
+        if (bad && !shown(parent_header.msg_id) && !/^No such comm.*\\n?$/.test(said))
+            console.error(`outside of cells: ${said}`);
     });
 }"""
 

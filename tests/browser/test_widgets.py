@@ -23,6 +23,7 @@ def test_every_control_shows_what_simulate_says(open_notebook: Open, name: str) 
     assert counts == list(range(1, len(counts) + 1))
     explorers, replays = notebook.explorers(), notebook.replays()
     games = notebook.shown("_Board")
+    assert explorers  # else nothing was run: the files hold counts and outputs
     assert notebook.widgets() == len(explorers) + len(replays) + len(games)
     for explorer in explorers:
         check = runs_for_real if explorer.evaluate("it.real") else Explorer.agrees
@@ -174,7 +175,9 @@ def step_and_scrub_and_play(replay: Replay) -> None:
         replay.box.locator(".replay-step .widget-readout").element_handle(),
     )
     replay.play.click()  # pause
-    replay.shows(replay.at())
+    paused = replay.at()
+    replay.page.wait_for_timeout(1_500)
+    replay.shows(paused)
 
 
 def play(notebook: Notebook, game: str) -> None:
