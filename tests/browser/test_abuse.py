@@ -58,11 +58,12 @@ STORM = """async ([slider, img, keys]) => {
 def test_a_storm_of_changes_ends_on_the_last_one(make: Callable[..., Notebook], say: Any) -> None:
     """300 changes: the last picture is that of the last value, soon, and no older one comes after.
 
-    Soon is within a second or, on a busy machine, within four times what a single move takes.
+    Soon is within a second or, on a busy machine, within five times what a single move takes.
     """
     explorer = make(STORY, EXPLORE).explorers()[0]
     page = explorer.page
-    # From 3 to 23, where it never was before.
+    before = one_move(explorer)
+    # From 2 to 22, where it never was before.
     keys = [*[*["ArrowRight"] * 14, *["ArrowLeft"] * 14] * 10, *["ArrowRight"] * 20]
     slider, img = explorer.handle("explore-files"), explorer.picture
     handles = [slider.element_handle(), img.element_handle(), keys]
@@ -70,14 +71,14 @@ def test_a_storm_of_changes_ends_on_the_last_one(make: Callable[..., Notebook], 
     explorer.agrees()
     page.wait_for_timeout(1_000)  # in which a late one would come
     explorer.agrees()
-    assert explorer.value("files") == 23
+    assert explorer.value("files") == 22
     pictures, stormed = page.evaluate("() => [window.pictures, window.stormed]")
     settled, last = pictures[-1][0] - stormed, img.get_attribute("title")
     titles = [title for at, title in pictures if at > stormed]
     assert set(titles[titles.index(last) :]) == {last}
-    move = one_move(explorer)
+    move = max(before, one_move(explorer))
     say(f"a storm of 300 changes: last picture {settled:.0f} ms after the last; a move {move:.0f}")
-    assert settled < max(1_000, 4 * move)
+    assert settled < max(1_000, 5 * move)
 
 
 def one_move(explorer: Explorer) -> float:
