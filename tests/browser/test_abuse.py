@@ -58,12 +58,11 @@ STORM = """async ([slider, img, keys]) => {
 def test_a_storm_of_changes_ends_on_the_last_one(make: Callable[..., Notebook], say: Any) -> None:
     """300 changes: the last picture is that of the last value, soon, and no older one comes after.
 
-    Soon is within a second or, on a busy machine, within five times what a single move takes.
+    Soon is within a second or, on a busy machine, within four times what a single move takes.
     """
     explorer = make(STORY, EXPLORE).explorers()[0]
     page = explorer.page
-    before = one_move(explorer)
-    # From 2 to 22, where it never was before.
+    # From 3 to 23, where it never was before.
     keys = [*[*["ArrowRight"] * 14, *["ArrowLeft"] * 14] * 10, *["ArrowRight"] * 20]
     slider, img = explorer.handle("explore-files"), explorer.picture
     handles = [slider.element_handle(), img.element_handle(), keys]
@@ -71,14 +70,14 @@ def test_a_storm_of_changes_ends_on_the_last_one(make: Callable[..., Notebook], 
     explorer.agrees()
     page.wait_for_timeout(1_000)  # in which a late one would come
     explorer.agrees()
-    assert explorer.value("files") == 22
+    assert explorer.value("files") == 23
     pictures, stormed = page.evaluate("() => [window.pictures, window.stormed]")
     settled, last = pictures[-1][0] - stormed, img.get_attribute("title")
     titles = [title for at, title in pictures if at > stormed]
     assert set(titles[titles.index(last) :]) == {last}
-    move = max(before, one_move(explorer))
+    move = one_move(explorer)
     say(f"a storm of 300 changes: last picture {settled:.0f} ms after the last; a move {move:.0f}")
-    assert settled < max(1_000, 5 * move)
+    assert settled < max(1_000, 4 * move)
 
 
 def one_move(explorer: Explorer) -> float:
@@ -216,17 +215,11 @@ explore(timed, files=(1, 40))
 def test_interrupting_the_kernel_stops_a_run_for_real(
     make: Callable[..., Notebook], lab: Any, holds: bool, say: Any
 ) -> None:
-    """■ by itself would only stop a cell; here none runs. It takes half a second at most.
-
-    Or, on a busy machine, four times what the kernel takes to answer at all.
-    """
+    """■ by itself would only stop a cell; here none runs. It takes half a second at most."""
     explorer = make(STORY, TIMED.format(holds=holds)).explorers()[0]
     explorer.agrees()
     began, ended = Path(lab.folder, "began"), Path(lab.folder, "ended")
     began.unlink()
-    asked = time.monotonic()
-    assert explorer.notebook.evaluate("2 + 2") == 4
-    answer = time.monotonic() - asked
     explorer.play.click()
     if not holds:
         explorer.wait_for_line(REAL)
@@ -235,9 +228,8 @@ def test_interrupting_the_kernel_stops_a_run_for_real(
     interrupted = explorer.notebook.interrupt()
     explorer.wait_for_line(re.compile(r"^cancelled after \d+\.\d\d s \(real\)"))
     took = float(ended.read_text()) - interrupted
-    how = "holding" if holds else "waiting"
-    say(f"■ stops a run for real ({how}) within {took:.2f} s; an answer {answer:.2f} s")
-    assert took < max(0.5, 4 * answer)
+    say(f"■ stops a run for real ({'holding' if holds else 'waiting'}) within {took:.2f} s")
+    assert took < 0.5
     explorer.press("files", "ArrowLeft")
     explorer.agrees()
     assert explorer.notebook.evaluate("2 + 2") == 4
