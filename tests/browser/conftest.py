@@ -75,8 +75,13 @@ FAILED = pytest.StashKey[bool]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest tests first, so that none is left to run alone at the end."""
-    items.sort(key=lambda item: "test_every_control" not in item.name)
+    """The longest tests first, so that nobody waits for one at the end; those to be alone last."""
+    items.sort(key=lambda item: (is_alone(item), "test_every_control" not in item.name))
+
+
+def is_alone(item: pytest.Item) -> bool:
+    """Whether no other test may run beside this one."""
+    return item.get_closest_marker("alone") is not None
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -107,6 +112,24 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
             said = witness.server.log.read_text(errors="replace").splitlines()
             report.sections.append(("the server's log", "\n".join(said[-40:])))
     return report
+
+
+@pytest.fixture(autouse=True)
+def room(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """While a test marked `alone` measures time, the other processes of pytest-xdist run none."""
+    if not hasattr(request.config, "workerinput"):
+        yield
+        return
+    from fcntl import LOCK_EX, LOCK_SH, LOCK_UN, flock  # not on Windows, where make is not either
+
+    common = tmp_path_factory.getbasetemp().parent
+    with (common / "turn").open("w") as turn, (common / "room").open("w") as room:
+        flock(turn, LOCK_EX)  # who waits for the room keeps others from entering it
+        flock(room, LOCK_EX if is_alone(request.node) else LOCK_SH)
+        flock(turn, LOCK_UN)
+        yield
 
 
 @pytest.fixture

@@ -55,6 +55,7 @@ STORM = """async ([slider, img, keys]) => {
 }"""
 
 
+@pytest.mark.alone
 def test_a_storm_of_changes_ends_on_the_last_one(make: Callable[..., Notebook], say: Any) -> None:
     """300 changes: the last picture is that of the last value, soon, and no older one comes after.
 
@@ -211,6 +212,7 @@ explore(timed, files=(1, 40))
 """
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("holds", [False, True], ids=["waiting", "holding the loop"])
 def test_interrupting_the_kernel_stops_a_run_for_real(
     make: Callable[..., Notebook], lab: Any, holds: bool, say: Any
