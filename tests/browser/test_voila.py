@@ -61,6 +61,7 @@ def voila(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         "--Voila.port_retries=0",
         "--token={token}",
         "--template=here",
+        "--show_tracebacks=True",  # else stderr is not shown either
         "{folder}",
     ) as server:
         yield server
