@@ -115,7 +115,7 @@ def install(python: str, kernel: str, log: Path) -> bool:
 
 
 def check(python: str, name: str, what: list[str], words: str, log: Path) -> str:
-    """Run one of the checks; return ok or failed, and how long it took."""
+    """Run one of the checks; return ok or failed, how long it took, and how many were skipped."""
     options = NBVAL if name == "nbval" else TESTS
     options = [*what, *options, *(["-k", words] if name in WAYS else [])]
     start = time.monotonic()
@@ -133,7 +133,9 @@ def check(python: str, name: str, what: list[str], words: str, log: Path) -> str
                 "THOROUGH": "2" if name == "voila" else "1",
             },
         )
-    return f"{'ok' if fine else 'FAILED'} {time.monotonic() - start:.0f} s"
+    skipped = re.search(r", \d+ skipped", log.read_text(encoding="utf-8", errors="replace"))
+    took = f"{'ok' if fine else 'FAILED'} {time.monotonic() - start:.0f} s"
+    return took + (skipped[0] if skipped else "")
 
 
 def table(rows: list[list[str]]) -> str:
