@@ -121,18 +121,29 @@ def pin_and_compare(explorer: Explorer, check: Callable[..., None]) -> None:
 
 
 def run_for_real_and_stop(explorer: Explorer) -> None:
-    """It goes to its end or to *Stop*, and the next move is one on the fast-forward clock."""
-    for name, what in explorer.controls.items():
-        if what["kind"] == "IntSlider":
-            explorer.set(name, max(2, what["min"]))
-    explorer.agrees()
-    expected = explorer.evaluate("type(it.run.error).__name__")
+    """*Stop* ends a long run, a short one ends by itself; the next move is fast-forward again."""
     real = re.compile(r"(?<! after) \d+\.\d\d s \(real\)|^\d+\.\d\d s \(real\)")
+    for name, what in explorer.controls.items():
+        if "max" in what:
+            explorer.set(name, what["max"])
+        for option in what.get("options", []):
+            explorer.choose(name, option)
+            explorer.agrees()
+            if not explorer.evaluate("it.run.held"):
+                break  # while the loop is held, no click arrives
+    explorer.agrees()
     explorer.play.click()
     explorer.wait_for_line(real)
     explorer.stop.click()
     explorer.wait_for_line(re.compile(r"^cancelled after \d+\.\d\d s \(real\)"))
     expect(explorer.stop).to_be_disabled(timeout=PATIENCE)
+    for name, what in explorer.controls.items():
+        if what["kind"] == "IntSlider":
+            explorer.set(name, max(2, what["min"]))
+        if "options" in what:
+            explorer.choose(name, what["options"][0])
+    explorer.agrees()
+    expected = explorer.evaluate("type(it.run.error).__name__")
     explorer.play.click()
     explorer.wait_for_line(real)
     expect(explorer.stop).to_be_disabled(timeout=PATIENCE)
