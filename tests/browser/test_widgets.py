@@ -153,7 +153,7 @@ def run_for_real_and_stop(explorer: Explorer) -> None:
         expected,
     )
     explorer.shows_its_run()
-    explorer.press(next(iter(explorer.controls)), "ArrowRight")
+    explorer.press(next(iter(explorer.controls)), "ArrowLeft")
     explorer.agrees()
 
 
