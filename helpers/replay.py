@@ -270,8 +270,8 @@ class Replay(Screen):
 
 def _source(code: CodeType) -> list[tuple[int, str]]:
     """The numbered lines of a call of the learner's own, without its docstring; else none."""
-    if not is_own(code):
-        return []
+    if not is_own(code) or code.co_filename == "<string>":
+        return []  # what exec was given is not kept; Python 3.13 takes that of `python -c` for it
     try:
         lines, first = inspect.getsourcelines(code)
     except (OSError, TypeError, IndexError, SyntaxError):

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import gc
 import html
+import linecache
 import re
 import sys
 from typing import Any
@@ -367,8 +368,10 @@ def test_a_long_source_is_shown_around_the_present_line():
     assert plain(shown.source).count("⋮") == 2
 
 
-def test_source_that_is_not_at_hand():
-    """A sentence instead, and everything else as ever."""
+def test_source_that_is_not_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sentence instead, and everything else as ever, also where Python thinks it knows one."""
+    python_c = (0, None, ["import sys\n"], "<string>")  # what 3.13 puts there for `python -c`
+    monkeypatch.setitem(linecache.cache, "<string>", python_c)
     names: dict[str, Any] = {"asyncio": asyncio}
     exec("async def made():\n    await asyncio.sleep(1)", names)
     shown = replay(simulate(names["made"]))
