@@ -82,6 +82,9 @@ def test_buttons_are_pressed_by_keyboard(shown: Notebook) -> None:
     expect(explorer.pin).to_have_text("Unpin A")
     explorer.pin.press("Space")
     expect(explorer.pin).to_have_text("Pin as A")
+    explorer.set("files", 9)
+    explorer.choose("way", "one")  # so that the run does not end before it is stopped
+    explorer.agrees()
     explorer.play.press("Enter")
     explorer.wait_for_line(re.compile(r"\(real\) so far"))
     explorer.stop.press("Space")

@@ -99,7 +99,7 @@ def test_sliders_move_without_jupyterlab(voila: Server, witness: Witness, name: 
             assert explorer.value(control) == pytest.approx(value)
         explorer.press(moves[0][0], "End")
         explorer.wait_for_picture(moves[0][-1])
-        if float(moves[0][3].split()[0]) > 1:  # long enough to be stopped
+        if float(moves[0][3].split()[0]) > 1 and "loop held" not in moves[0][3]:  # can be stopped
             explorer.play.click()
             explorer.stop.click()
             explorer.wait_for_line(re.compile(r"^cancelled after \d+\.\d\d s \(real\)"))
