@@ -172,14 +172,15 @@ class Notebook:
         wait(self.page, IDLE)
 
     def interrupt(self) -> float:
-        """Press ■; return when the server said that it was sent, in seconds as of `time.time`."""
-        answered: int = self.settled(
+        """Press ■; return when it was pressed, in seconds as of `time.time`."""
+        pressed: int = self.settled(
             """async () => {
+                const pressed = Date.now();
                 await window.jupyterapp.commands.execute('notebook:interrupt-kernel');
-                return Date.now();
+                return pressed;
             }"""
         )
-        return answered / 1000
+        return pressed / 1000
 
     def faults(self) -> list[str]:
         """Errors, and whatever was written on stderr."""

@@ -232,9 +232,9 @@ def test_interrupting_the_kernel_stops_a_run_for_real(
         explorer.wait_for_line(REAL)
     appears(began)
     ended.unlink()
-    interrupted = explorer.notebook.interrupt()
+    pressed = explorer.notebook.interrupt()
     explorer.wait_for_line(re.compile(r"^cancelled after \d+\.\d\d s \(real\)"))
-    took = float(ended.read_text()) - interrupted
+    took = float(ended.read_text()) - pressed
     say(f"■ stops a run for real ({'holding' if holds else 'waiting'}) within {took:.2f} s")
     assert took < 0.5
     explorer.press("files", "ArrowLeft")
