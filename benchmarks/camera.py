@@ -5,8 +5,8 @@ import gc
 import tracemalloc
 from collections.abc import Iterator
 
-from helpers.clock import record, simulate
-from helpers.run import Run
+from helpers.camera.clock import record, simulate
+from helpers.camera.run import Run
 
 from .measure import ROUNDS, Row, by_turns, compared
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from helpers import load_data, simulate
-from helpers.clock import FastForwardLoop
-from helpers.load import load_seconds
-from helpers.run import Run
+from helpers.camera.clock import FastForwardLoop
+from helpers.camera.run import Run
+from helpers.world.load import load_seconds
 
 from .measure import ROUNDS, Row, by_turns, compared
 

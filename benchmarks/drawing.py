@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from copy import copy
 
 from helpers import infer, load_data, simulate
-from helpers.plot import png, timeline
-from helpers.run import Run
+from helpers.camera.run import Run
+from helpers.screen.plot import png, timeline
 
 from .measure import ROUNDS, Row, by_turns, compared
 

@@ -1,49 +1,33 @@
-"""Helpers of the course: the world, the camera and the screen.
+"""Helpers of the course: the world, the camera, the screen and the checks.
 
-Here are the names that the first notebooks import. Nothing heavy is loaded before it is used.
+Here are the names that the first notebooks import; the rooms hand out the others. Nothing heavy
+is loaded before it is used.
 """
 
 from __future__ import annotations
 
 import sys
-from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from .clock import busy, record, simulate
-from .infer import infer
-from .load import load_data
-from .run import Run
+from .camera import Run, busy, record, simulate
+from .world import infer, load_data
 
 if TYPE_CHECKING:
-    from .explore import explore
-    from .replay import replay
+    from .screen import explore, replay
 
 __all__ = ["Run", "busy", "explore", "infer", "load_data", "record", "replay", "simulate"]
 
 
-_WIDGETS = ("explore", "replay")  # functions, each in a module of its name
-
-
 def __getattr__(name: str) -> Any:
-    if name in _WIDGETS:
-        return getattr(import_module(f"{__name__}.{name}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in ("explore", "replay"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import screen
+
+    return getattr(screen, name)
 
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-class _Face(ModuleType):
-    """Keeps the modules of that name, once imported, from taking the functions' place."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name not in _WIDGETS or not isinstance(value, ModuleType):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Face
 
 
 def _show_runs_as_pictures() -> None:
@@ -53,13 +37,13 @@ def _show_runs_as_pictures() -> None:
     shell = get_ipython()
     if shell is not None:
         formatter = shell.display_formatter.formatters["image/png"]
-        formatter.for_type_by_name("helpers.run", "Run", _picture)
+        formatter.for_type_by_name("helpers.camera.run", "Run", _picture)
         formatter.for_type_by_name("matplotlib.figure", "Figure", _picture)
 
 
 def _picture(shown: Any) -> tuple[bytes, dict[str, str]]:
     """A picture, and its alternative in words."""
-    from .plot import png, timeline
+    from .screen import png, timeline
 
     if isinstance(shown, Run):
         return png(timeline(shown)), {"alt": f"Timeline: {shown!r}"}

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from hypothesis import strategies as st
 
-from helpers.clock import FastForwardLoop, busy
+from helpers.camera.clock import FastForwardLoop, busy
 
 Node: TypeAlias = tuple[str, int, list[Any]]  # its kind, how many units of time, and what is in it
 

@@ -1,6 +1,7 @@
 """The house of `helpers`: imports only point down, names are exact, and the door is light."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,23 +13,19 @@ import pytest
 import helpers
 
 ROOT = Path(__file__).parent.parent
-FLOORS = {  # the first floor has steps of its own
-    "game": 4.1,
-    "explore": 4,
-    "replay": 4,
-    "checks": 4,
-    "verdict": 3,
-    "plot": 3,
-    "screen": 3,
-    "clock": 2,
-    "infer": 1.2,
-    "load": 1.1,
-    "trace": 1.1,
-    "run": 1,
-    "data": 1,
-    "server": 1,
-    "chain": 0,
-    "prints": 0,
+# Which other rooms each room may import from; within a room each module imports only from those
+# before it.
+ROOMS = {
+    "world": (),
+    "camera": (),
+    "screen": ("camera",),
+    "checks": ("camera", "world"),
+}
+ORDER = {
+    "world": ["data", "load", "infer"],
+    "camera": ["chain", "prints", "run", "trace", "steps", "clock"],
+    "screen": ["plot", "picture", "explorer", "replay", "game"],
+    "checks": ["verdict", "coroutines event_loop exceptions gather semaphores"],
 }
 FACE = "__init__"
 MODULES = sorted(
@@ -50,16 +47,15 @@ def imported(module: str) -> Iterator[str]:
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            base = ".".join(filter(None, ["helpers" if node.level else "", node.module]))
-            whole = base == "helpers"
-            names = [f"{base}.{alias.name}" for alias in node.names] if whole else [base]
+            above = f"helpers.{module}".split(".")[: -node.level] if node.level else []
+            base = ".".join(filter(None, [*above, node.module]))
+            names = [f"{base}.{alias.name}" for alias in node.names]
         else:
             continue
         for name in names:
             package, _, rest = name.partition(".")
             if package == "helpers":
-                inner = rest.partition(".")[0]
-                yield inner if inner in MODULES else FACE
+                yield next((m for m in MODULES if f"{rest}.".startswith(f"{m}.")), rest or FACE)
 
 
 def defined(module: str) -> Iterator[str]:
@@ -75,12 +71,47 @@ def defined(module: str) -> Iterator[str]:
         yield from (name for name in names if not name.startswith("_"))
 
 
+def floor(module: str) -> int:
+    """The place of a module in the order of its room."""
+    room, _, name = module.partition(".")
+    return next(at for at, names in enumerate(ORDER[room]) if name in names.split())
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_only_point_down(module: str):
     """No module imports one of its own floor or above, nor the face, not even in a function."""
-    floor = FLOORS[module.partition(".")[0]]
-    upward = {name for name in imported(module) if FLOORS.get(name, 9) >= floor}
-    assert upward == set()
+    room = module.partition(".")[0]
+    for other in imported(module):
+        where = other.partition(".")[0]
+        if where == room:
+            assert floor(other) < floor(module), other
+        else:
+            assert where in ROOMS[room], other
+
+
+def test_the_house_has_its_rooms():
+    """Beside the face there are four rooms and nothing else, and every module has its place."""
+    beside = {path.name for path in (ROOT / "helpers").iterdir()} - {"__pycache__", "py.typed"}
+    assert beside == {"__init__.py", *ROOMS}
+    placed = {f"{room}.{n}" for room, names in ORDER.items() for n in " ".join(names).split()}
+    assert placed == set(MODULES)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_hands_out_names_of_its_modules(room: str):
+    """Each name that a room hands out is one that a module of it offers."""
+    inside = [module for module in MODULES if module.startswith(f"{room}.")]
+    offered = {name for module in inside for name in import_module(f"helpers.{module}").__all__}
+    handed = import_module(f"helpers.{room}").__all__
+    assert handed and set(handed) <= offered
+    assert len(handed) == len(set(handed))
+
+
+def test_notebooks_import_from_the_face_or_a_room():
+    """No notebook imports from deeper than a room."""
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        deep = re.findall(r"(?:from|import) helpers\.\w+\.\w+", path.read_text(encoding="utf-8"))
+        assert deep == [], path.name
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -93,7 +124,8 @@ def test_public_names_are_exact(module: str):
 @pytest.mark.parametrize("module", MODULES)
 def test_each_module_has_its_test_file(module: str):
     """A module without a file of tests named after it is found here."""
-    assert (ROOT / "tests" / f"test_{module.replace('.', '_')}.py").exists()
+    room, _, name = module.partition(".")
+    assert (ROOT / "tests" / f"{room}/test_{name}.py").exists()
 
 
 def test_the_face_shows_what_the_house_has():

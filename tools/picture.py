@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from helpers import infer, load_data, simulate
-from helpers.plot import compare, png
+from helpers.screen.plot import compare, png
 
 PICTURE = Path(__file__).parent.parent / "docs" / "sequential-and-concurrent.png"
 FILES = ["dataset1.csv", "dataset2.csv", "dataset3.csv"]

@@ -12,8 +12,8 @@ from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any
 
-from ..run import Run
-from ..verdict import NotYet, attempt, expect, judged, named
+from ..camera.run import Run
+from .verdict import NotYet, attempt, expect, judged, named
 
 __all__ = ["check_drive", "check_labels"]
 

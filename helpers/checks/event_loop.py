@@ -10,9 +10,9 @@ import reprlib
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
-from ..clock import RealIO, busy
-from ..run import Run
-from ..verdict import NotYet, attempt, expect, judged
+from ..camera.clock import RealIO, busy
+from ..camera.run import Run
+from .verdict import NotYet, attempt, expect, judged
 
 __all__ = ["check_every", "check_loop", "check_polite"]
 

@@ -7,8 +7,8 @@ import reprlib
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeAlias
 
-from ..run import Run
-from ..verdict import attempt, expect, expect_to_let_go, judged
+from ..camera.run import Run
+from .verdict import attempt, expect, expect_to_let_go, judged
 
 __all__ = ["check_load_good", "check_load_or_default", "check_try_again"]
 

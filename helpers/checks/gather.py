@@ -7,9 +7,9 @@ import reprlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ..load import load_data, load_seconds, uneven_seconds
-from ..run import Run
-from ..verdict import NotYet, attempt, expect, judged
+from ..camera.run import Run
+from ..world.load import load_data, load_seconds, uneven_seconds
+from .verdict import NotYet, attempt, expect, judged
 
 __all__ = ["check_first_result", "check_load_and_tell", "check_through_all"]
 

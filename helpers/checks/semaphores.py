@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from ..clock import simulate
-from ..load import uneven_seconds
-from ..run import Run
-from ..verdict import NotYet, attempt, expect, expect_to_let_go, judged
+from ..camera.clock import simulate
+from ..camera.run import Run
+from ..world.load import uneven_seconds
+from .verdict import NotYet, attempt, expect, expect_to_let_go, judged
 
 __all__ = ["check_label_all", "check_load_per_server", "check_run_all"]
 

@@ -77,14 +77,14 @@ COMPARED = (
     "(lambda simulate, plot, sha: sha(plot.png(plot.compare(simulate(it.function, **{}), "
     "simulate(it.function, **{}), names={!r}))).hexdigest())("
     "__import__('helpers').simulate, "
-    "__import__('helpers.plot', fromlist=['plot']), __import__('hashlib').sha256)"
+    "__import__('helpers.screen.plot', fromlist=['plot']), __import__('hashlib').sha256)"
 )
 
 # The line and the SHA-256 of the picture that `simulate` gives for these values.
 SIMULATED = (
     "(lambda run, plot, sha: (repr(run), sha(plot.png(plot.timeline(run))).hexdigest()))("
     "__import__('helpers').simulate(it.function, **{}), "
-    "__import__('helpers.plot', fromlist=['plot']), __import__('hashlib').sha256)"
+    "__import__('helpers.screen.plot', fromlist=['plot']), __import__('hashlib').sha256)"
 )
 
 
@@ -217,14 +217,14 @@ class Notebook:
         )
 
     def explorers(self) -> list["Explorer"]:
-        """What `helpers.explore` shows, in each cell that shows it."""
+        """What `helpers.screen.explorer` shows, in each cell that shows it."""
         boxes = self.page.locator(".widget-vbox:has(> .explore-picture)")
         names = self.shown("Explorer")
         expect(boxes).to_have_count(len(names), timeout=PATIENCE)
         return [Explorer(self, boxes.nth(at), name) for at, name in enumerate(names)]
 
     def replays(self) -> list["Replay"]:
-        """What `helpers.replay` shows, in each cell that shows it."""
+        """What `helpers.screen.replay` shows, in each cell that shows it."""
         boxes = self.page.locator(".widget-vbox:has(> * > .replay-play)")
         names = self.shown("Replay")
         expect(boxes).to_have_count(len(names), timeout=PATIENCE)
@@ -275,7 +275,7 @@ class Widget:
 
 
 class Explorer(Widget):
-    """What `helpers.explore` shows."""
+    """What `helpers.screen.explorer` shows."""
 
     def __init__(self, notebook: Notebook, box: Locator, name: str) -> None:
         super().__init__(notebook, box, name)
@@ -359,7 +359,7 @@ class Explorer(Widget):
 
 
 class Replay(Widget):
-    """What `helpers.replay` shows."""
+    """What `helpers.screen.replay` shows."""
 
     def __init__(self, notebook: Notebook, box: Locator, name: str) -> None:
         super().__init__(notebook, box, name)

@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 SHOWN = """
 import asyncio
 from helpers import explore, load_data, replay, simulate
-from helpers.game import be_the_loop
+from helpers.screen.game import be_the_loop
 
 async def story(files=3, way="all", fail=False):
     if fail:

@@ -1,0 +1,32 @@
+"""The camera: what films coroutines, on the fast-forward clock and on the real one."""
+
+from .clock import (
+    Deadlock,
+    FastForwardLoop,
+    JumpingSelector,
+    OrderedDeadline,
+    RealIO,
+    Runaway,
+    busy,
+    record,
+    simulate,
+)
+from .run import Lane, Run, Segment
+from .steps import Step, Steps
+
+__all__ = [
+    "Deadlock",
+    "FastForwardLoop",
+    "JumpingSelector",
+    "Lane",
+    "OrderedDeadline",
+    "RealIO",
+    "Run",
+    "Runaway",
+    "Segment",
+    "Step",
+    "Steps",
+    "busy",
+    "record",
+    "simulate",
+]

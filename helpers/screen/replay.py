@@ -1,0 +1,308 @@
+"""The screen, in slow motion: step through a run, one turn of the event loop at a time."""
+
+from __future__ import annotations
+
+import ast
+import html
+import inspect
+import textwrap
+from contextlib import suppress
+from types import CodeType
+from typing import Any
+
+import ipywidgets as widgets
+
+from ..camera.chain import is_own
+from ..camera.run import Lane, Run, Segment
+from ..camera.steps import Step, Steps
+from .picture import Picture, PictureBox
+from .plot import png, timeline
+
+__all__ = ["Replay", "replay"]
+
+_MOST = 8  # lanes of one kind that are listed by name
+_ROWS = 18  # lines of source shown at once
+_PLAY = 1_000  # milliseconds between two steps
+_ROW = 21  # pixels
+_LONG = 0.0005  # seconds; a shorter step is one of an instant
+
+
+def replay(run: Run) -> Replay:
+    """Step through a run: its source with the present line, and who runs, is ready, or waits.
+
+    Parameters
+    ----------
+    run
+        What `simulate` or `record` handed back.
+
+    Raises
+    ------
+    TypeError
+        If ``run`` is no `Run`.
+
+    Examples
+    --------
+    >>> from helpers import load_data, simulate
+    >>> replay(simulate(load_data, "dataset1.csv"))
+    replay of 2 steps: 0.65 s
+    """
+    if not isinstance(run, Run):
+        if inspect.iscoroutine(run):
+            run.close()
+        raise TypeError(
+            f"replay() wants a Run, not {type(run).__name__}: write replay(simulate(main, ...)) "
+            "or replay(await record(main(...)))"
+        )
+    return Replay(run)
+
+
+class Replay(PictureBox):
+    """What `replay` shows: a player, a timeline with a cursor, the source, the lanes by state.
+
+    Attributes
+    ----------
+    run
+        What is shown.
+    moments
+        Its steps.
+    step
+        The slider: the number of the present step, from 1.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.moments = Steps(run)
+        self._sources = {code: _source(code) for code in self.moments.codes()}
+        count = len(self.moments)
+        self.play = widgets.Play(min=1, max=max(count, 1), interval=_PLAY, show_repeat=False)
+        self.step = widgets.IntSlider(
+            min=1, max=max(count, 1), description="step", layout={"width": "26em"}
+        )
+        self.back = _button("Back", "step-backward")
+        self.forward = _button("Forward", "step-forward")
+        self.source, self.lanes = _panel(), _panel()
+        rows = [min(len(source), _ROWS) + 4 for source in self._sources.values()]
+        rows.append(min(self.moments.lane_count, 3 * _MOST) + 6)
+        for panel in (self.source, self.lanes):  # as high as ever needed, so that nothing jumps
+            panel.layout.height = f"{_ROW * min(max(rows), _ROWS + 4)}px"
+        self.picture, self.cursor = Picture(), widgets.HTML()
+        self._draw()
+        widgets.jslink((self.play, "value"), (self.step, "value"))
+        self.back.on_click(lambda button: self._move(-1))
+        self.forward.on_click(lambda button: self._move(+1))
+        self.step.observe(lambda change: self._show(), "value")
+        for name in ("play", "step", "source", "lanes", "picture", "cursor"):
+            getattr(self, name).add_class(f"replay-{name}")
+        total = widgets.Label(f"of {count:,}")
+        super().__init__(
+            [
+                widgets.HBox([self.play, self.back, self.forward, self.step, total]),
+                self._overlaid(),
+                widgets.HBox([self.source, self.lanes]),
+            ]
+        )
+        self._show()
+
+    def __repr__(self) -> str:
+        count = len(self.moments)
+        return f"replay of {count:,} step{'s' * (count != 1)}: {self.run!r}"
+
+    def _draw(self) -> None:
+        """The timeline, once; and where in it the cursor goes."""
+        figure = timeline(self.run)
+        ax = figure.axes[0]
+        box = ax.get_position()
+        self._left, self._width = box.x0, box.width
+        self._top, self._bottom = 1 - box.y1, 1 - box.y0
+        self._seconds = ax.get_xlim()[1]
+        self.picture.show(png(figure), self.run)
+
+    def _overlaid(self) -> Any:
+        """The picture, and the cursor upon it."""
+        for part in (self.picture, self.cursor):
+            part.layout.grid_area = "1 / 1"
+            part.layout.margin = "0"
+        self.cursor.layout.align_self = "stretch"
+        return widgets.GridBox(
+            [self.picture, self.cursor],
+            layout={"grid_template_columns": "minmax(0, max-content)", "overflow": "hidden"},
+        )
+
+    def _move(self, by: int) -> None:
+        self.step.value = min(max(self.step.value + by, 1), self.step.max)
+
+    def _show(self) -> None:
+        if not self.moments:
+            self.lanes.value = _boxed("Nobody took a step.")
+            return
+        moment = self.moments[self.step.value - 1]
+        self.source.value = _boxed(_marked(moment, self._sources[moment.segment.code]))
+        self.lanes.value = _boxed(_lanes(moment, self.run.real))
+        at = 100 * (self._left + self._width * moment.time / self._seconds)
+        top, bottom = 100 * self._top, 100 * self._bottom
+        self.cursor.value = (
+            f'<div style="position: absolute; left: {at:.2f}%; top: {top:.2f}%; '
+            f"height: {bottom - top:.2f}%; margin-left: -2px; "
+            'border-left: 4px solid #d00000"></div>'
+        )
+
+
+# --- The source ----------------------------------------------------------------------------
+
+
+def _source(code: CodeType) -> list[tuple[int, str]]:
+    """The numbered lines of a call of the learner's own, without its docstring; else none."""
+    if not is_own(code) or code.co_filename == "<string>":
+        return []  # what exec was given is not kept; Python 3.13 takes that of `python -c` for it
+    try:
+        lines, first = inspect.getsourcelines(code)
+    except (OSError, TypeError, IndexError, SyntaxError):
+        return []
+    text = textwrap.dedent("".join(lines))
+    numbered = list(enumerate(text.splitlines(), start=max(first, 1)))
+    with suppress(SyntaxError, IndexError):
+        function = ast.parse(text).body[0]
+        if isinstance(function, ast.AsyncFunctionDef | ast.FunctionDef):
+            body = function.body
+            if ast.get_docstring(function, clean=False) is not None and len(body) > 1:
+                start, end = body[0].lineno - 1, body[0].end_lineno
+                indent = " " * body[0].col_offset
+                numbered[start:end] = [(numbered[start][0], f'{indent}"""…"""')]
+    return numbered
+
+
+def _marked(moment: Step, source: list[tuple[int, str]]) -> str:
+    """The call that runs, the line marked where it goes on and the one where it stops."""
+    step = moment.segment
+    name = html.escape(step.call)
+    if not source:
+        why = "is not at hand" if is_own(step.code) else "is that of a library"
+        return f"<p>The source of <code>{name}</code> {why}.</p>"
+    begins, ends = step.line, moment.stops_at
+    rows = [_row(number, line, begins, ends) for number, line in source]
+    at = next((i for i, (number, _) in enumerate(source) if number >= begins), 0)
+    first = min(max(at - _ROWS // 2, 0), max(len(rows) - _ROWS, 0))
+    shown = rows[first : first + _ROWS]
+    if first:
+        shown.insert(0, _line("   ⋮"))
+    if first + _ROWS < len(rows):
+        shown.append(_line("   ⋮"))
+    key = "▶ goes on here" if begins != source[0][0] else "▶ begins here"
+    if ends is not None:
+        key += " &nbsp; ‖ "
+        key += "calls from here" if moment.calls_into else "stops here, until it is its turn again"
+    return (
+        f"<div>source of <b><code>{name}</code></b></div>"
+        f'<pre tabindex="0" style="margin: 4px 0; line-height: {_ROW}px; font-size: 14px; '
+        'color: #111; white-space: pre; overflow-x: auto">'
+        f'{"".join(shown)}</pre><div style="color: #444">{key}</div>'
+    )
+
+
+def _row(number: int, line: str, begins: int, ends: int | None) -> str:
+    mark = ("▶" if number == begins else " ") + ("‖" if number == ends else " ")
+    colour = "#ffe9a8" if number == ends else "transparent"
+    if number == begins:
+        colour = "#bfe0ff"
+    return _line(
+        f'{mark} <span style="color: #777">{number:>3}</span>  {html.escape(line)}', colour
+    )
+
+
+def _line(text: str, colour: str = "transparent") -> str:
+    return (
+        f'<div style="background: {colour}; min-height: {_ROW}px; min-width: max-content">'
+        f"{text}</div>"
+    )
+
+
+# --- The lanes -----------------------------------------------------------------------------
+
+
+def _lanes(moment: Step, real: bool) -> str:
+    waiting = [f"<b>{_code(lane)}</b> for {_what(segment)}" for lane, segment in moment.waiting]
+    ended = [f"{_code(lane)}: {_ending(lane)}" for lane in moment.finished]
+    rows = [
+        ("time", "", f"{moment.time:.3f} s" + " (real)" * real),
+        ("runs", "#bfe0ff", f"▶ <b>{_code(moment.lane)}</b><br>{_then(moment)}"),
+        ("ready", "#ffffff", _list([f"<b>{_code(lane)}</b>" for lane in moment.ready], True)),
+        ("waits", "#eeeeee", _list(waiting)),
+        ("has ended", "#ffffff", _list(ended[-_MOST:], before=len(ended[:-_MOST]))),
+    ]
+    cells = "".join(
+        f'<tr style="background: {colour}"><td style="padding: 3px 14px 3px 6px; '
+        f'vertical-align: top; white-space: nowrap">{name}</td>'
+        f'<td style="padding: 3px 6px; width: 100%">{text}</td></tr>'
+        for name, colour, text in rows
+    )
+    return f'<table style="width: 100%; border-collapse: collapse; color: #111">{cells}</table>'
+
+
+def _then(moment: Step) -> str:
+    """What the step comes to."""
+    step, stops = moment.segment, moment.next
+    held = step.end - step.start
+    begin = f"holds the loop for {held:.3f} s, then " if held >= _LONG else "then "
+    if stops is None:
+        pending = moment.lane.ending == "pending"
+        return begin + ("goes no further" if pending else f"ends: {_ending(moment.lane)}")
+    if moment.calls_into is not None:
+        return f"{begin}goes into {_code(moment.calls_into)}, at once"
+    if stops.state == "waiting":
+        inside = "" if stops.code is step.code else f" in <code>{html.escape(stops.call)}</code>"
+        return f"{begin}waits{inside} for {_what(stops)}"
+    return begin + ("lets the others go first" if stops.state == "ready" else "goes on")
+
+
+def _ending(lane: Lane) -> str:
+    if lane.ending == "failed" and lane.error is not None:
+        return f"failed with {html.escape(type(lane.error).__name__)}"
+    return lane.ending
+
+
+def _what(segment: Segment) -> str:
+    due = "" if segment.until is None else f", until {segment.until:.3f} s"
+    return f"{html.escape(segment.what)}{due}"
+
+
+def _code(lane: Lane) -> str:
+    return f"<code>{html.escape(lane.name)}</code>"
+
+
+def _list(names: list[str], numbered: bool = False, before: int = 0) -> str:
+    """The first of the names, one a line; in place of the others how many there are."""
+    shown = names[:_MOST]
+    if numbered and len(names) > 1:
+        shown = [f"{number}. {name}" for number, name in enumerate(shown, start=1)]
+    if before:
+        shown.insert(0, f"{before:,} before, …")
+    if len(names) > _MOST:
+        shown.append(f"… and {len(names) - _MOST:,} more")
+    return "<br>".join(shown) or "nobody"
+
+
+# --- Parts ---------------------------------------------------------------------------------
+
+
+def _boxed(text: str) -> str:
+    return (
+        f'<div style="background: white; color: #111; font-size: 14px; line-height: {_ROW}px; '
+        f'padding: 4px 8px">{text}</div>'
+    )
+
+
+def _panel() -> Any:
+    return widgets.HTML(
+        layout={
+            "width": "50%",
+            "overflow": "auto",
+            "border": "1px solid #bbbbbb",
+            "margin": "4px 2px",
+        }
+    )
+
+
+def _button(text: str, icon: str) -> Any:
+    button = widgets.Button(description=text, icon=icon, layout={"width": "7em"})
+    button.add_class(f"replay-{icon}")
+    return button

@@ -1,0 +1,592 @@
+"""The checks of notebook 02: they tell a right answer from a plausible one."""
+
+import asyncio
+import threading
+import time
+from collections import deque
+from heapq import heappop, heappush
+from itertools import count
+from typing import Any
+
+import pytest
+
+import helpers.checks.verdict
+from helpers.checks.event_loop import check_every, check_loop, check_polite
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What never ends is given up sooner than in class."""
+    monkeypatch.setattr(helpers.checks.verdict, "_PATIENCE", 1.0)
+
+
+def a_loop(
+    *coroutines,
+    clock,
+    wait,
+    catch=Exception,
+    heap=True,
+    ties=True,
+    keep=True,
+    order=True,
+    line=True,
+) -> Any:
+    """The loop of the notebook, and what becomes of it with one thing wrong."""
+    ready = deque(coroutines)
+    timers: list[Any] = []
+    numbers = count() if ties else count(0, -1)
+    results: dict[Any, Any] = {}
+    while ready or timers:
+        if not ready:
+            wait(max(0, timers[0][0] - clock()))
+        while timers and timers[0][0] <= clock():
+            ready.append(heappop(timers)[2] if heap else timers.pop(0)[2])
+        if ready:
+            coroutine = ready.popleft() if line else ready.pop()
+            try:
+                entry = clock() + coroutine.send(None), next(numbers), coroutine
+                heappush(timers, entry) if heap else timers.append(entry)
+            except StopIteration as stop:
+                results[coroutine] = stop.value
+            except catch as error:
+                if keep:
+                    results[coroutine] = error
+    return [results[c] for c in coroutines if c in results] if order else list(results.values())
+
+
+# --- run_all: right ones ---
+
+
+def loop_by_sorting(*coroutines, clock, wait):
+    """A sorted list instead of a heap, and times instead of a line."""
+    line = [(clock(), place, coroutine) for place, coroutine in enumerate(coroutines)]
+    results = [None] * len(coroutines)
+    numbers = count(len(line))
+    places = {coroutine: place for place, coroutine in enumerate(coroutines)}
+    while line:
+        line.sort(key=lambda entry: entry[:2])
+        due, _, coroutine = line.pop(0)
+        if due > clock():
+            wait(due - clock())
+        try:
+            line.append((clock() + coroutine.send(None), next(numbers), coroutine))
+        except StopIteration as stop:
+            results[places[coroutine]] = stop.value
+        except Exception as error:
+            results[places[coroutine]] = error
+    return results
+
+
+# --- and wrong ones ---
+
+
+def loop_stub(*coroutines, clock, wait):
+    return a_loop(*coroutines, clock=clock, wait=wait, catch=())
+
+
+def loop_only_connections(*coroutines, clock, wait):
+    return a_loop(*coroutines, clock=clock, wait=wait, catch=ConnectionError)
+
+
+def loop_catches_stop_button(*coroutines, clock, wait):
+    return a_loop(*coroutines, clock=clock, wait=wait, catch=BaseException)
+
+
+def loop_drops_errors(*coroutines, clock, wait):
+    return a_loop(*coroutines, clock=clock, wait=wait, keep=False)
+
+
+def loop_as_they_end(*coroutines, clock, wait):
+    return a_loop(*coroutines, clock=clock, wait=wait, order=False)
+
+
+def loop_no_heap(*coroutines, clock, wait):
+    return a_loop(*coroutines, clock=clock, wait=wait, heap=False)
+
+
+def loop_unfair(*coroutines, clock, wait):
+    return a_loop(*coroutines, clock=clock, wait=wait, ties=False)
+
+
+def loop_by_a_stack(*coroutines, clock, wait):
+    return a_loop(*coroutines, clock=clock, wait=wait, line=False)
+
+
+def loop_one_by_one(*coroutines, clock, wait):
+    results = []
+    for coroutine in coroutines:
+        try:
+            while True:
+                wait(coroutine.send(None))
+        except StopIteration as stop:
+            results.append(stop.value)
+        except Exception as error:
+            results.append(error)
+    return results
+
+
+def loop_really_sleeps(*coroutines, clock, wait):
+    return a_loop(*coroutines, clock=clock, wait=lambda s: (time.sleep(s), wait(s)))
+
+
+def loop_says_error(*coroutines, clock, wait):
+    found = a_loop(*coroutines, clock=clock, wait=wait)
+    return [str(item) if isinstance(item, Exception) else item for item in found]
+
+
+def loop_nothing(*coroutines, clock, wait):
+    pass
+
+
+async def loop_async(*coroutines, clock, wait):
+    return a_loop(*coroutines, clock=clock, wait=wait)
+
+
+def loop_without_knobs(*coroutines):
+    return []
+
+
+def loop_stop_iteration_too(*coroutines, clock, wait):
+    """`except Exception` stands before `except StopIteration`."""
+    line, results, numbers = deque(coroutines), {}, count()
+    timers: list[Any] = []
+    while line or timers:
+        if not line:
+            wait(max(0, timers[0][0] - clock()))
+        while timers and timers[0][0] <= clock():
+            line.append(heappop(timers)[2])
+        if line:
+            coroutine = line.popleft()
+            try:
+                heappush(timers, (clock() + coroutine.send(None), next(numbers), coroutine))
+            except Exception as error:
+                results[coroutine] = error
+    return [results[coroutine] for coroutine in coroutines]
+
+
+def loop_never_waits(*coroutines, clock, wait):
+    return a_loop(*coroutines, clock=clock, wait=lambda seconds: None)
+
+
+def loop_own_error(*coroutines, clock, wait):
+    return coroutines[99]
+
+
+def loop_waits_for_ever(*coroutines, clock, wait):
+    while True:
+        wait(1)
+
+
+def loop_endless(*coroutines, clock, wait):
+    while True:
+        pass
+
+
+def loop_too_many(*coroutines, clock, wait):
+    return [*a_loop(*coroutines, clock=clock, wait=wait), None]
+
+
+@pytest.mark.parametrize("answer", [a_loop, loop_by_sorting])
+def test_loop_right(answer):
+    """Two right loops of different kinds."""
+    assert repr(check_loop(answer)) == "ok"
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (loop_stub, "ConnectionError: lost; that is the error to keep as a result"),
+        (loop_only_connections, "ValueError: wrong"),
+        (loop_catches_stop_button, "that is ■"),
+        (loop_drops_errors, "wanted a list of 3"),
+        (loop_as_they_end, "wanted ['a', 'b', 'c']; try: the order of the arguments"),
+        (loop_stop_iteration_too, "StopIteration is an Exception too; try: catch it first"),
+        (loop_never_waits, "nobody called wait, so the clock stood still"),
+        (loop_own_error, "raised IndexError: tuple index out of range"),
+        (loop_waits_for_ever, "its loop has no way out"),
+        (loop_no_heap, "a timer heap"),
+        (loop_unfair, "first come, first served: popleft, and a running number in the heap"),
+        (loop_by_a_stack, "first come, first served: popleft, and a running number in the heap"),
+        (loop_one_by_one, "a timer heap"),
+        (loop_really_sleeps, "wait, not time.sleep"),
+        (loop_says_error, "results[coroutine] = error"),
+        (loop_nothing, "gave None"),
+        (loop_async, "try: def"),
+        (loop_without_knobs, "unexpected keyword argument"),
+        (loop_too_many, "wanted a list of 3"),
+        (None, "not callable"),
+        (7, "not callable"),
+    ],
+)
+def test_loop_wrong(answer, hint):
+    """Each is told what was seen."""
+    verdict = check_loop(answer)
+    assert not verdict
+    assert hint in repr(verdict)
+
+
+# --- every: right ones ---
+
+
+async def every_by_sleep(seconds, times, call):
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    for number in range(times):
+        await asyncio.sleep(max(0, begin + number * seconds - loop.time()))
+        call()
+
+
+async def every_by_call_at(seconds, times, call):
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    for number in range(times):
+        due = asyncio.Event()
+        timer = loop.call_at(begin + number * seconds, due.set)
+        try:
+            await due.wait()
+        finally:
+            timer.cancel()
+        call()
+
+
+async def every_in_callbacks(seconds, times, call):
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    for number in range(times):
+        box = loop.create_future()
+
+        def fire(box=box):
+            try:
+                box.set_result(call())
+            except Exception as error:
+                box.set_exception(error)
+
+        loop.call_at(begin + number * seconds, fire)
+        await box
+
+
+# --- and wrong ones ---
+
+
+async def every_stub(seconds, times, call):
+    for _ in range(times):
+        call()
+        await asyncio.sleep(seconds)
+
+
+async def every_one_more_sleep(seconds, times, call):
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    for number in range(1, times + 1):
+        call()
+        await asyncio.sleep(begin + number * seconds - loop.time())
+
+
+async def every_late(seconds, times, call):
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    for number in range(1, times + 1):
+        await asyncio.sleep(begin + number * seconds - loop.time())
+        call()
+
+
+async def every_blocks(seconds, times, call):
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    for number in range(times):
+        time.sleep(max(0, begin + number * seconds - loop.time()))  # noqa: ASYNC251
+        call()
+
+
+async def every_eats_errors(seconds, times, call):
+    def safely():
+        try:
+            call()
+        except Exception:
+            pass
+
+    await every_by_sleep(seconds, times, safely)
+
+
+async def every_drifting(seconds, times, call):
+    loop = asyncio.get_running_loop()
+    for number in range(times):
+        begin = loop.time()
+        call()
+        if number < times - 1:
+            await asyncio.sleep(seconds - (loop.time() - begin))
+
+
+async def every_by_a_running_due(seconds, times, call):
+    loop = asyncio.get_running_loop()
+    due = loop.time()
+    for _ in range(times):
+        await asyncio.sleep(due - loop.time())
+        call()
+        due += seconds
+
+
+async def every_without_begin(seconds, times, call):
+    loop = asyncio.get_running_loop()
+    for number in range(times):
+        await asyncio.sleep(number * seconds - loop.time())
+        call()
+
+
+async def every_by_call_later(seconds, times, call):
+    loop = asyncio.get_running_loop()
+    for number in range(times):
+        loop.call_later(number * seconds, call)
+    await asyncio.sleep((times - 1) * seconds)
+
+
+async def every_by_gather(seconds, times, call):
+    async def one(number):
+        await asyncio.sleep(number * seconds)
+        call()
+
+    await asyncio.gather(*(one(number) for number in range(times)))
+
+
+async def every_by_task_group(seconds, times, call):
+    async def one(number):
+        await asyncio.sleep(number * seconds)
+        call()
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(times):
+            group.create_task(one(number))
+
+
+async def every_error_at_the_end(seconds, times, call):
+    errors = []
+
+    def noting():
+        try:
+            call()
+        except Exception as error:
+            errors.append(error)
+
+    await every_by_sleep(seconds, times, noting)
+    if errors:
+        raise errors[0]
+
+
+async def every_forgets_times(seconds, times, call):
+    await every_by_sleep(seconds, 3, call)
+
+
+async def every_in_background(seconds, times, call):
+    every_in_background.task = asyncio.create_task(every_by_sleep(seconds, times, call))
+    call()
+
+
+async def every_for_ever(seconds, times, call):
+    await every_by_sleep(seconds, 10**9, call)
+
+
+async def every_deadlocks(seconds, times, call):
+    await asyncio.Event().wait()
+
+
+def every_plain(seconds, times, call):
+    for _ in range(times):
+        call()
+
+
+@pytest.mark.parametrize(
+    "answer", [every_by_sleep, every_by_call_at, every_in_callbacks, every_by_a_running_due]
+)
+def test_every_right(answer):
+    """Right ones of different kinds."""
+    assert repr(check_every(answer)) == "ok"
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (every_stub, "called at [0.0, 1.3, 2.6]; wanted [0.0, 1.0, 2.0]"),
+        (every_one_more_sleep, "it took 3 s; wanted 2.3 s; try: end with the last call"),
+        (every_drifting, "[0.0, 1.3, 2.3, 3.3]; wanted [0.0, 1.3, 2.0, 3.0]; try: note the time"),
+        (every_late, "called at [1.0, 2.0, 3.0]; wanted [0.0, 1.0, 2.0]"),
+        (every_blocks, "it held the loop 2.3 s; try: await asyncio.sleep"),
+        (every_eats_errors, "every raised nothing; wanted that ValueError"),
+        (every_without_begin, "wanted [0.7, 1.7, 2.7, 3.7]; try: note the loop's time"),
+        (every_by_call_later, "where the 2nd call raises ValueError: every raised nothing"),
+        (every_by_gather, "where the 2nd call raises ValueError: one(2) still ran"),
+        (every_by_task_group, "every raised ExceptionGroup"),
+        (every_error_at_the_end, "called 3 times; wanted 2"),
+        (every_forgets_times, "wanted [0.7, 1.7, 2.7, 3.7]; try: call() 4 times"),
+        (every_in_background, "still ran"),
+        (every_for_ever, "never ended"),
+        (every_deadlocks, "deadlocked"),
+        (every_plain, "no coroutine function"),
+        (None, "no coroutine function"),
+    ],
+)
+def test_every_wrong(answer, hint):
+    """Each is told what was seen."""
+    verdict = check_every(answer)
+    assert not verdict
+    assert hint in repr(verdict)
+
+
+# --- polite: right ones ---
+
+
+async def polite_by_sleep(work, chunks):
+    results = []
+    for chunk in chunks:
+        results.append(work(chunk))
+        await asyncio.sleep(0)
+    return results
+
+
+async def polite_in_callbacks(work, chunks):
+    loop = asyncio.get_running_loop()
+    results = []
+    for chunk in chunks:
+        box = loop.create_future()
+
+        def fill(box=box, chunk=chunk):
+            try:
+                box.set_result(work(chunk))
+            except Exception as error:
+                box.set_exception(error)
+
+        loop.call_soon(fill)
+        results.append(await box)
+    return results
+
+
+async def polite_by_tasks(work, chunks):
+    async def one(chunk):
+        return work(chunk)
+
+    return [await asyncio.create_task(one(chunk)) for chunk in chunks]
+
+
+# --- and wrong ones ---
+
+
+async def polite_stub(work, chunks):
+    return [work(chunk) for chunk in chunks]
+
+
+async def polite_awaits_a_coroutine(work, chunks):
+    async def one(chunk):
+        return work(chunk)
+
+    return [await one(chunk) for chunk in chunks]
+
+
+async def polite_gathers(work, chunks):
+    async def one(chunk):
+        return work(chunk)
+
+    return await asyncio.gather(*(one(chunk) for chunk in chunks))
+
+
+async def polite_sleeps_long(work, chunks):
+    results = []
+    for chunk in chunks:
+        results.append(work(chunk))
+        await asyncio.sleep(0.1)
+    return results
+
+
+async def polite_now_and_then(work, chunks):
+    results = []
+    for number, chunk in enumerate(chunks):
+        results.append(work(chunk))
+        if number % 2 == 0:
+            await asyncio.sleep(0)
+    return results
+
+
+async def polite_loses_results(work, chunks):
+    for chunk in chunks:
+        work(chunk)
+        await asyncio.sleep(0)
+
+
+async def polite_eats_errors(work, chunks):
+    results = []
+    for chunk in chunks:
+        try:
+            results.append(work(chunk))
+        except Exception as error:
+            results.append(error)
+        await asyncio.sleep(0)
+    return results
+
+
+async def polite_twice(work, chunks):
+    await polite_by_sleep(work, chunks)
+    return await polite_by_sleep(work, chunks)
+
+
+async def polite_in_a_thread(work, chunks):
+    return [await asyncio.to_thread(work, chunk) for chunk in chunks]
+
+
+async def polite_breaks(work, chunks):
+    raise KeyError("oops")
+
+
+async def polite_short(work, chunks):
+    return (await polite_by_sleep(work, chunks))[1:]
+
+
+async def polite_for_ever(work, chunks):
+    while True:
+        await polite_by_sleep(work, chunks)
+        await asyncio.sleep(0)
+
+
+async def polite_deadlocks(work, chunks):
+    await asyncio.Event().wait()
+
+
+def polite_plain(work, chunks):
+    return [work(chunk) for chunk in chunks]
+
+
+@pytest.mark.parametrize("answer", [polite_by_sleep, polite_by_tasks, polite_in_callbacks])
+def test_polite_right(answer):
+    """Two right ones of different kinds."""
+    assert repr(check_polite(answer)) == "ok"
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (polite_stub, "others waited for 2 chunks on end; wanted 1; try: what puts you at the end"),
+        (polite_awaits_a_coroutine, "others waited for 2 chunks on end"),
+        (polite_gathers, "chunks on end"),
+        (polite_sleeps_long, "the work alone takes 1 s"),
+        (polite_now_and_then, "others waited for 2 chunks on end; wanted 1; try: await asyncio"),
+        (polite_breaks, "raised KeyError: 'oops'"),
+        (polite_loses_results, "gave None"),
+        (polite_eats_errors, "did not come out"),
+        (polite_twice, "each once and in order"),
+        (polite_in_a_thread, "that would do in life; try: slices, here, on this thread"),
+        (polite_short, "wanted ['A', 'B']"),
+        (polite_for_ever, "never ended"),
+        (polite_deadlocks, "deadlocked"),
+        (polite_plain, "no coroutine function"),
+    ],
+)
+def test_polite_wrong(answer, hint):
+    """Each is told what was seen."""
+    verdict = check_polite(answer)
+    assert not verdict
+    assert hint in repr(verdict)
+
+
+def test_a_loop_that_never_ends_is_stopped():
+    """A plain function that never returns does not hang the notebook, nor leave a thread."""
+    before, start = set(threading.enumerate()), time.monotonic()
+    assert "never ended" in repr(check_loop(loop_endless))
+    assert time.monotonic() - start < 30
+    assert set(threading.enumerate()) <= before

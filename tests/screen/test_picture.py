@@ -1,0 +1,44 @@
+"""What all widgets share: a picture that can be read aloud, and stands where no widget lives."""
+
+import base64
+import doctest
+import sys
+
+from helpers import load_data, simulate
+from helpers.screen.picture import Picture, PictureBox
+
+
+def test_examples() -> None:
+    """The examples in the docstrings give what they say."""
+    result = doctest.testmod(sys.modules["helpers.screen.picture"])
+    assert result.attempted and not result.failed
+
+
+def test_a_picture_says_in_words_what_it_shows() -> None:
+    """Its title is the run's line, and changes with it."""
+    picture = Picture()
+    for file in ("dataset1.csv", "dataset2.csv"):
+        run = simulate(load_data, file)
+        picture.show(file.encode(), run)
+        assert picture.tooltip == f"Timeline: {run!r}"
+        assert bytes(picture.value) == file.encode()
+    assert picture.get_state()["description"] == ""  # the view of a tooltip asks for it
+
+
+class Shown(PictureBox):
+    def __init__(self) -> None:
+        self.picture = Picture()
+        self.picture.show(b"png", simulate(load_data, "dataset1.csv"))
+        super().__init__([self.picture])
+
+    def __repr__(self) -> str:
+        return "shown"
+
+
+def test_a_screen_is_also_a_picture_and_a_text() -> None:
+    """A page that can show no widget finds the others beside it."""
+    bundle = Shown()._repr_mimebundle_()
+    data = bundle[0] if isinstance(bundle, tuple) else bundle
+    assert "application/vnd.jupyter.widget-view+json" in data
+    assert data["text/plain"] == "shown"
+    assert base64.b64decode(data["image/png"]) == b"png"

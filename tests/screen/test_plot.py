@@ -1,0 +1,622 @@
+"""Drawing: what is in the picture is what was in the run, and everybody can read it."""
+
+import asyncio
+import doctest
+import itertools
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from helpers import Run, busy, infer, load_data, simulate
+from helpers.camera.trace import Camera
+from helpers.screen import plot
+from helpers.screen.plot import _MOST_LANES, _SAMPLE, compare, curve, png, timeline
+
+ROOT = Path(__file__).parent.parent
+HATCHES = {"running": "", "ready": "xxxx", "waiting": "///"}
+SIGNS = {"✖", "■", "…"}
+
+
+async def one(file: str) -> str:
+    return await infer("model", await load_data(file))
+
+
+async def together(files: int) -> None:
+    await asyncio.gather(*(one(f"dataset{number}.csv") for number in range(1, files + 1)))
+
+
+async def in_line(files: int) -> None:
+    for number in range(1, files + 1):
+        await one(f"dataset{number}.csv")
+
+
+async def holding(files: int) -> None:
+    async def hold(file: str) -> None:
+        await load_data(file)
+        busy(0.3)
+
+    await asyncio.gather(*(hold(f"dataset{number}.csv") for number in range(1, files + 1)))
+
+
+async def failing(files: int) -> None:
+    """The third load fails; the rest is left running."""
+
+    async def broken(number: int) -> None:
+        await asyncio.sleep(number / 10)
+        if number == 3:
+            raise ValueError(
+                "dataset3.csv, line 17, pixel_4_5: expected a whole number from 0 to 16, "
+                "saw 'letters', and much more that one would not want to read to the end"
+            )
+
+    await asyncio.gather(*(broken(number) for number in range(1, files + 1)))
+
+
+async def cancelling(files: int) -> None:
+    """The first load fails; the rest is cancelled."""
+
+    async def load(number: int) -> None:
+        await asyncio.sleep(1.0)
+        if number == 0:
+            raise ValueError("no such shard")
+        await asyncio.sleep(1.0)
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(files):
+            group.create_task(load(number))
+
+
+async def many_calls() -> None:
+    """More calls than there are colours, in all states, with names that do not fit."""
+
+    async def preprocess_a_batch_of_images_with_great_care(path: str, mode: str) -> None:
+        for call in (a, b, c, d, e, f, g):
+            await call()
+        busy(0.5)
+
+    async def a() -> None:
+        await asyncio.sleep(0.3)
+
+    async def b() -> None:
+        await asyncio.sleep(0.3)
+
+    async def c() -> None:
+        await asyncio.sleep(0.3)
+
+    async def d() -> None:
+        await asyncio.sleep(0.3)
+
+    async def e() -> None:
+        await asyncio.sleep(0.3)
+
+    async def f() -> None:
+        await asyncio.sleep(0.3)
+
+    async def g() -> None:
+        await asyncio.sleep(0.3)
+
+    work = preprocess_a_batch_of_images_with_great_care
+    await asyncio.gather(*(work(f"/a/long/path/to/{n}", "another argument") for n in range(6)))
+
+
+def so_far(files: int, seconds: float) -> Run:
+    """A run that is still under way."""
+
+    async def main() -> Run:
+        camera = Camera()
+        film = asyncio.create_task(camera.film(together(files)))
+        await asyncio.sleep(seconds)
+        run = camera.run()
+        camera.task.cancel()
+        await film
+        return run
+
+    return asyncio.run(main())
+
+
+def titles(figure: Figure) -> list[str]:
+    return [axes.get_title(loc="left") for axes in figure.axes]
+
+
+def names(axes: Axes) -> list[Text]:
+    return [text for text in axes.texts if text.get_fontfamily() == ["monospace"]]
+
+
+def labels(axes: Axes) -> list[str]:
+    return [text.get_text() for text in names(axes)]
+
+
+def legend(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def signs(axes: Axes) -> list[tuple[int, str]]:
+    """What is written onto the lanes, by lane, counted from 0."""
+    marks = [text for text in axes.texts if text not in names(axes)]
+    return sorted((round(mark.get_position()[1]) - 1, mark.get_text().strip()) for mark in marks)
+
+
+def boxes(axes: Axes, hatch: str | None = None) -> set[tuple[float, float, float]]:
+    """Centre, start and end of each box, of all or of one hatch."""
+    seen = set()
+    for collection in axes.collections[:-1]:  # the last one holds the steps
+        if hatch is None or collection.get_hatch() == hatch:
+            for path in collection.get_paths():
+                box = path.get_extents()
+                seen.add((round((box.y0 + box.y1) / 2, 6), round(box.x0, 6), round(box.x1, 6)))
+    return seen
+
+
+def steps(axes: Axes) -> list[float]:
+    return [segment[0][0] for segment in axes.collections[-1].get_segments()]
+
+
+def colours(figure: Figure) -> dict[str, tuple[float, float, float]]:
+    handles = figure.legends[0].legend_handles
+    return dict(zip(legend(figure), (to_rgb(h.get_facecolor()[:3]) for h in handles), strict=True))
+
+
+def test_examples() -> None:
+    """The examples in the docstrings give what they say."""
+    result = doctest.testmod(plot)
+    assert result.attempted and not result.failed
+
+
+# --- What is in the picture ----------------------------------------------------------------
+
+
+def test_lanes_and_axis_are_named() -> None:
+    """The event loop is on top, then each lane by name; time is in seconds from zero on."""
+    run = simulate(together, 3)
+    axes = timeline(run).axes[0]
+    assert labels(axes) == ["event loop", *(f"one('dataset{n}.csv')" for n in (1, 2, 3))]
+    assert axes.get_xlabel() == "seconds"
+    assert axes.get_title(loc="left") == repr(run) == "1.76 s · 3 lanes · at most 3 in flight"
+    assert axes.get_xlim() == (0, pytest.approx(run.seconds, rel=0.02))
+    positions = [text.get_window_extent().y0 for text in names(axes)]
+    assert positions == sorted(positions, reverse=True)
+
+
+@pytest.mark.parametrize("main", [together, in_line, holding, failing])
+@pytest.mark.parametrize("state", HATCHES)
+def test_each_box_is_a_segment(main, state: str) -> None:
+    """Each lane has its segments as boxes, hatched by state, and no others."""
+    run = simulate(main, 5)
+    axes = timeline(run).axes[0]
+    shown = [lane for lane in (run.root, *run.lanes) if lane.name in labels(axes)]
+    segments = {
+        (row, segment.start, segment.end)
+        for row, lane in enumerate(shown, start=1)
+        for segment in lane.segments
+        if segment.state == state and segment.end > segment.start
+    }
+    drawn = boxes(axes, HATCHES[state])
+    assert {box for box in drawn if box[0] > 0.5} == segments
+
+
+def test_the_top_lane_shows_who_holds_the_loop() -> None:
+    """It has a box wherever a lane runs, and a tick for each step that took no time."""
+    run = simulate(holding, 3)
+    axes = timeline(run).axes[0]
+    running = {
+        (s.start, s.end)
+        for lane in run.lanes
+        for s in lane.segments
+        if s.state == "running" and s.end > s.start
+    }
+    assert {box[1:] for box in boxes(axes) if box[0] < 0.5} == running
+    assert len(running) == 3
+    run = simulate(together, 3)
+    axes = timeline(run).axes[0]
+    assert {box for box in boxes(axes) if box[0] < 0.5} == set()
+    taken = {s.start for lane in run.lanes for s in lane.segments if s.state == "running"}
+    assert steps(axes) == sorted(taken)
+
+
+def test_the_top_lane_shows_also_what_the_root_alone_did() -> None:
+    """A time limit wakes the root and nobody else: its mark is there, though the root is not."""
+
+    async def main() -> None:
+        await asyncio.wait([asyncio.create_task(asyncio.sleep(2))], timeout=1)
+
+    (axes,) = timeline(simulate(main)).axes
+    assert labels(axes) == ["event loop", "sleep(2, None)"]
+    assert steps(axes) == [0.0, 1.0]
+
+
+def test_what_nobody_could_see_is_left_out() -> None:
+    """Of 20,000 bars and marks in 800 dots a few a dot are drawn; no gap is as wide as a dot."""
+
+    async def one_by_one() -> None:
+        for _ in range(20_000):
+            await asyncio.sleep(1)
+
+    run = simulate(one_by_one)
+    axes = timeline(run).axes[0]
+    dot = run.seconds / axes.bbox.width
+    edges = sorted(box[1:] for box in boxes(axes))
+    for drawn in edges, [(at, at) for at in steps(axes)]:
+        assert 1_000 < len(drawn) < 6_000
+        ends = [(0.0, 0.0), *drawn, (run.seconds, run.seconds)]
+        assert all(b[0] - a[1] < dot for a, b in itertools.pairwise(ends))
+
+
+def test_the_legend_names_calls_and_states() -> None:
+    """Colour is the call; only the states that occur are explained."""
+    assert legend(timeline(simulate(together, 3))) == ["load_data()", "infer()", "waiting"]
+    assert legend(timeline(simulate(holding, 3))) == [
+        "load_data()",
+        "hold()",
+        "running: holds the loop",
+        "ready: could run, kept out",
+        "waiting",
+    ]
+
+
+def test_hatching_tells_the_states_apart_without_colour() -> None:
+    """Legend and bars carry the same hatch for each state."""
+    figure = timeline(simulate(holding, 3))
+    in_legend = [handle.get_hatch() or "" for handle in figure.legends[0].legend_handles[-3:]]
+    assert in_legend == list(HATCHES.values())
+    assert {c.get_hatch() for c in figure.axes[0].collections[:-1]} == set(HATCHES.values())
+
+
+def test_more_calls_than_colours_are_other() -> None:
+    """Six calls have a colour each, the rest share one and are called other."""
+    shown = colours(timeline(simulate(many_calls)))
+    calls = [name for name in shown if name.endswith("()") or name == "other"]
+    assert len(calls) == 7 and calls[-1] == "other"
+    assert len({shown[name] for name in calls}) == 7
+
+
+def test_the_root_is_drawn_only_where_it_did_something() -> None:
+    """A root that only awaits its lanes would say nothing; one that sleeps or fails does."""
+
+    async def naps() -> None:
+        await asyncio.sleep(1)
+        await one("dataset1.csv")
+
+    assert "naps()" in labels(timeline(simulate(naps)).axes[0])
+    assert "together(2)" not in labels(timeline(simulate(together, 2)).axes[0])
+    assert "failing(3)" in labels(timeline(simulate(failing, 3)).axes[0])
+    assert labels(timeline(simulate(load_data, "a.csv")).axes[0])[1:] == ["load_data('a.csv')"]
+
+
+def test_nothing_at_all_is_drawn_as_well() -> None:
+    """A program that does nothing has a picture."""
+
+    async def nothing() -> None: ...
+
+    axes = timeline(simulate(nothing)).axes[0]
+    assert labels(axes) == ["event loop", "nothing()"]
+    assert axes.get_xlim()[1] > 0
+
+
+def test_titles_and_end_of_the_axis_can_be_given() -> None:
+    """`until` is where the axis ends, with a line where the run does; `title` replaces its text."""
+    run = simulate(together, 3)
+    figure = timeline(run, until=10, title="Three files")
+    axes = figure.axes[0]
+    assert titles(figure) == ["Three files"]
+    assert axes.get_xlim()[1] == pytest.approx(10, rel=0.02)
+    assert run.seconds in [line.get_xdata()[0] for line in axes.lines]
+
+
+# --- For everybody to see ------------------------------------------------------------------
+
+
+def contrast(colour: str) -> float:
+    """Against white, as in WCAG 2.2: (L1 + 0.05) / (L2 + 0.05)."""
+    light = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+    return 1.05 / (0.05 + 0.2126 * light[0] + 0.7152 * light[1] + 0.0722 * light[2])
+
+
+def test_text_stands_out_and_states_need_no_colour() -> None:
+    """All text has a contrast of 4.5:1 at least; each state has a pattern of its own."""
+    assert contrast("#767676") == pytest.approx(4.54, abs=0.01)  # the well-known limit
+    for figure in timeline(simulate(failing, 4)), timeline(simulate(cancelling, 50)):
+        texts = [text for text in figure.findobj(Text) if text.get_text()]
+        assert len(texts) > 10
+        assert min(contrast(text.get_color()) for text in texts) >= 4.5
+    assert len(set(plot._HATCH.values())) == len(plot._HATCH)
+
+
+# --- Many lanes ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("files", [_MOST_LANES, _MOST_LANES + 1, 2_000])
+def test_too_many_lanes_are_sampled_and_it_says_so(files: int) -> None:
+    """Up to a limit all lanes are drawn; beyond it the first and the last, and the loop's steps."""
+    run = simulate(together, files)
+    figure = timeline(run)
+    rows = {box[0] for box in boxes(figure.axes[0]) if box[0] > 0.5}
+    said = f"⋮ {files - _SAMPLE:,} more"
+    assert (said in [text.get_text() for text in figure.axes[0].texts]) == (files > _MOST_LANES)
+    assert len(rows) == (_SAMPLE if files > _MOST_LANES else files)
+    ends = {row: end for row, _, end in sorted(boxes(figure.axes[0]))}
+    assert (ends[1], ends[max(rows)]) == (run.lanes[0].end, run.lanes[-1].end)
+    (marks,) = (c for c in figure.axes[0].collections if isinstance(c, LineCollection))
+    steps = {segment[0][0] for segment in marks.get_segments()}
+    assert steps == {s.start for lane in (run.root, *run.lanes) for s in lane.segments[1::2]}
+
+
+def test_who_holds_the_loop_is_seen_also_of_lanes_that_are_left_out() -> None:
+    """A lane that is not drawn and holds the loop is a grey bar in the event loop's lane."""
+
+    async def one(i: int) -> None:
+        await asyncio.sleep(i)
+        if i == 50:
+            busy(3)
+
+    async def main() -> None:
+        await asyncio.gather(*(one(i) for i in range(100)))
+
+    axes = timeline(simulate(main)).axes[0]
+    held = [(start, end) for row, start, end in boxes(axes, "") if row < 0.5 and end > start]
+    assert held == [(50, 53)]
+
+
+def test_a_picture_has_no_more_than_a_screen_of_height() -> None:
+    """However many lanes there are, the picture stays as high as a screen."""
+    assert timeline(simulate(together, 2_000)).get_figheight() < 9
+    assert compare(simulate(together, 60), simulate(in_line, 60)).get_figheight() < 10
+
+
+# --- Endings -------------------------------------------------------------------------------
+
+
+def test_failed_cancelled_and_left_running_are_marked() -> None:
+    """A lane that did not end well says so at its end; the others say nothing."""
+    assert signs(timeline(simulate(together, 3)).axes[0]) == []
+    assert signs(timeline(simulate(cancelling, 3)).axes[0]) == [
+        (0, "✖ ExceptionGroup"),
+        (1, "✖ ValueError"),
+        (2, "■ cancelled"),
+        (3, "■ cancelled"),
+    ]
+    assert signs(timeline(simulate(failing, 4)).axes[0]) == [
+        (0, "✖ ValueError"),
+        (3, "✖ ValueError"),
+        (4, "… still running"),
+    ]
+
+
+def test_those_who_wait_for_ever_are_stuck() -> None:
+    """In a deadlock nobody is still running, though nobody has ended."""
+
+    async def stuck(event: asyncio.Event) -> None:
+        await asyncio.sleep(1)
+        await event.wait()
+
+    async def main() -> None:
+        await asyncio.gather(stuck(asyncio.Event()))
+
+    assert signs(timeline(simulate(main)).axes[0]) == [(0, "… stuck")]
+
+
+def test_thin_lanes_are_marked_by_sign_failed_ones_by_name() -> None:
+    """Where there is no room for words on each lane, the legend says what a sign stands for."""
+    figure = timeline(simulate(cancelling, 50))
+    marks = dict(signs(figure.axes[0]))
+    assert set(marks) == set(range(51))
+    assert marks[0] == "✖ ExceptionGroup"
+    assert [marks[row] for row in range(1, 51)] == ["✖"] + ["■"] * 49
+    (legend,) = figure.legends
+    assert {"✖ ValueError", "■ cancelled"} <= {text.get_text() for text in legend.get_texts()}
+
+
+def test_where_no_time_passed_it_says_so() -> None:
+    """A frame without a bar is no mistake: nobody waited."""
+
+    async def nothing() -> None: ...
+
+    texts = [text.get_text() for text in timeline(simulate(nothing)).axes[0].texts]
+    assert "no time passed" in texts
+
+
+def test_a_run_under_way_does_not_call_its_lanes_left_behind() -> None:
+    """While a run is being filmed its lanes are alive as they should be."""
+    run = so_far(3, 0.05)
+    figure = timeline(run, until=2)
+    assert "so far" in titles(figure)[0]
+    assert signs(figure.axes[0]) == []
+    waiting = [end for _, _, end in boxes(figure.axes[0], "///")]
+    assert len(waiting) >= 3
+    assert waiting == pytest.approx([run.seconds] * len(waiting), abs=1e-6)
+
+
+def test_the_error_is_in_the_title() -> None:
+    """What went wrong can be read, up to a bound, and what the run was."""
+    title = titles(timeline(simulate(failing, 3)))[0].replace("\n", " ")
+    assert title.startswith("failed after 0.30 s with ValueError: dataset3.csv, line 17")
+    assert "expected a whole number" in title
+    assert "at most 3 in flight" in title
+
+
+def test_a_mark_does_not_hide_a_short_lane() -> None:
+    """At the right edge it stands before the bar, where the bar is shorter than the text."""
+
+    async def late() -> None:
+        await load_data("dataset1.csv")
+        async with asyncio.timeout(0.05):
+            await load_data("dataset2.csv")
+
+    run = simulate(late)
+    axes = timeline(run).axes[0]
+    [mark] = [text for text in axes.texts if "cancelled" in text.get_text()]
+    bar = axes.transData.transform((run.lanes[-1].start, 0))[0]
+    assert mark.get_window_extent().x1 <= bar + 1
+
+
+# --- Two runs ------------------------------------------------------------------------------
+
+
+def test_compare_shares_one_axis_and_keeps_the_colours() -> None:
+    """Same time axis, same colour for the same call, one legend, and the name of each."""
+    a, b = simulate(in_line, 3), simulate(together, 3)
+    figure = compare(a, b, names=("slow", "fast"))
+    assert titles(figure) == [f"slow: {a!r}", f"fast: {b!r}"]
+    assert figure.axes[0].get_xlim() == figure.axes[1].get_xlim()
+    assert figure.axes[0].get_xlim()[1] == pytest.approx(a.seconds, rel=0.02)
+    left, right = ({tuple(c.get_facecolor()[0]) for c in ax.collections[:-1]} for ax in figure.axes)
+    assert left == right
+    assert len(figure.legends) == 1
+    assert b.seconds in [line.get_xdata()[0] for line in figure.axes[1].lines]
+    scales = [ax.transData.transform((1, 0))[0] for ax in figure.axes]
+    assert scales[0] == scales[1]
+
+
+# --- Curves --------------------------------------------------------------------------------
+
+
+def test_curve_draws_each_line_with_its_own_marker() -> None:
+    """Names, numbers and labels are those given; lines differ in more than colour."""
+    figure = curve(
+        [1, 10, 100], {"a": [1, 2, 3], "b": [3, 2, 1]}, xlabel="files", ylabel="s", title="T"
+    )
+    axes = figure.axes[0]
+    assert (axes.get_xlabel(), axes.get_ylabel(), titles(figure)) == ("files", "s", ["T"])
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["a", "b"]
+    assert [list(line.get_ydata()) for line in axes.lines] == [[1, 2, 3], [3, 2, 1]]
+    assert len({line.get_marker() for line in axes.lines}) == 2
+    assert axes.get_ylim()[0] == 0
+
+
+def test_a_logarithmic_curve_has_plain_numbers() -> None:
+    """10,000 and not a power of ten, for somebody in the back row."""
+    figure = curve([1, 10_000], {"a": [1, 0.01]}, xlabel="x", ylabel="y", log=True)
+    axes = figure.axes[0]
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    figure.canvas.draw()
+    assert "10,000" in [label.get_text() for label in axes.get_xticklabels()]
+    assert "0.01" in [label.get_text() for label in axes.get_yticklabels()]
+
+
+# --- Can it be read? -----------------------------------------------------------------------
+
+PICTURES = {
+    "3 lanes": lambda: timeline(simulate(together, 3)),
+    "20 lanes": lambda: timeline(simulate(together, 20)),
+    "50 lanes": lambda: timeline(simulate(together, 50)),
+    "60 lanes": lambda: timeline(simulate(together, 60)),
+    "2,000 lanes": lambda: timeline(simulate(together, 2_000)),
+    "loop held": lambda: timeline(simulate(holding, 8)),
+    "failed": lambda: timeline(simulate(failing, 5)),
+    "50 cancelled": lambda: timeline(simulate(cancelling, 50)),
+    "many calls": lambda: timeline(simulate(many_calls)),
+    "compare": lambda: compare(simulate(in_line, 3), simulate(together, 3)),
+    "compare 40": lambda: compare(
+        simulate(in_line, 40),
+        simulate(together, 40),
+        names=("A files=40, strategy='one after the other'", "B"),
+    ),
+    "compare failed": lambda: compare(simulate(failing, 4), simulate(cancelling, 4)),
+    "curve": lambda: curve(
+        [1, 10_000], {"a": [1, 10_000]}, xlabel="x", ylabel="y", log=True, title="One"
+    ),
+}
+
+
+def texts(figure: Figure) -> Iterator[Text]:
+    """All that is written and visible, save the signs on thin lanes."""
+    for axes in figure.axes:
+        yield from (axes.title, axes._left_title, axes.xaxis.label, axes.yaxis.label)
+        for axis in filter(Artist.get_visible, (axes.xaxis, axes.yaxis)):
+            low, high = sorted(axis.get_view_interval())
+            for tick in axis.get_major_ticks():
+                if low <= tick.get_loc() <= high:
+                    yield tick.label1
+        yield from (text for text in axes.texts if text.get_text().strip() not in SIGNS)
+        if axes.get_legend():
+            yield from axes.get_legend().get_texts()
+    for each in figure.legends:
+        yield from each.get_texts()
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_no_text_is_clipped_or_covers_another(name: str) -> None:
+    """Everything written lies within the picture, and no two texts overlap."""
+    figure = PICTURES[name]()
+    figure.canvas.draw()
+    written = [
+        (text.get_text(), text.get_window_extent())
+        for text in texts(figure)
+        if text.get_text().strip()
+    ]
+    assert len(written) > 4
+    width, height = figure.canvas.get_width_height()
+    for text, box in written:
+        assert box.x0 >= 0 and box.x1 <= width and box.y0 >= 0 and box.y1 <= height, text
+    for (text, box), (other, other_box) in itertools.combinations(written, 2):
+        across = min(box.x1, other_box.x1) - max(box.x0, other_box.x0)
+        down = min(box.y1, other_box.y1) - max(box.y0, other_box.y0)
+        assert across <= 1 or down <= 2, (text, other)  # boxes have air around their letters
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_text_is_large_enough_for_the_back_row(name: str) -> None:
+    """No text below 11 points on a picture 9.6 inches wide."""
+    figure = PICTURES[name]()
+    assert figure.get_figwidth() == 9.6
+    assert min(text.get_fontsize() for text in texts(figure) if text.get_text()) >= 11
+
+
+# --- Bytes, pyplot, threads ----------------------------------------------------------------
+
+
+def test_png_is_a_png_of_the_figures_size() -> None:
+    """The signature and the size are right."""
+    figure = timeline(simulate(together, 3))
+    picture = png(figure)
+    assert picture.startswith(b"\x89PNG\r\n\x1a\n")
+    size = int.from_bytes(picture[16:20]), int.from_bytes(picture[20:24])
+    assert size == figure.canvas.get_width_height()
+
+
+def test_names_look_as_if_written_anew() -> None:
+    """They are kept as images; in any size they have the ink that they should have, unclipped."""
+    for dpi in (100, 200):
+        for names in (True, False):
+            figure = timeline(simulate(together, 12))
+            figure.set_dpi(dpi)
+            for text in figure.axes[0].texts if names else ():
+                del text.draw
+            figure.canvas.draw()
+            picture = np.asarray(figure.canvas.buffer_rgba())[..., :3]
+            edge = int(figure.axes[0].bbox.x0) - 2
+            ink = 255.0 - picture[:, :edge].mean(axis=2)
+            if names:
+                expected = ink
+        assert expected.sum() == pytest.approx(ink.sum(), rel=0.03)
+
+
+def test_pyplot_is_never_imported() -> None:
+    """Nothing here touches pyplot's state, for there is none."""
+    code = (
+        "import sys; from helpers import *; from helpers.screen.plot import *\n"
+        "r = simulate(load_data, 'a.csv'); png(timeline(r)); png(compare(r, r))\n"
+        "png(curve([1], {'a': [1]}, xlabel='x', ylabel='y'))\n"
+        "print('matplotlib.pyplot' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert run.stdout.strip() == "False", run.stderr
+
+
+def test_drawing_from_several_threads_gives_the_same_pictures() -> None:
+    """Threads that draw at the same time do not disturb each other."""
+    runs = [simulate(together, files) for files in (1, 3, 9)] * 4
+    one_by_one = [png(timeline(run)) for run in runs]
+    with ThreadPoolExecutor(6) as pool:
+        at_once = list(pool.map(lambda run: png(timeline(run)), runs))
+    assert at_once == one_by_one
