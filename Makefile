@@ -50,8 +50,8 @@ unit: $(INSTALLED)  ## test the package and the shape of the notebooks
 	$(TESTS) --dist worksteal tests --ignore tests/browser
 
 nbval: $(INSTALLED)  ## run every notebook and compare every output
-	$(TESTS) --dist loadfile notebooks --nbval --nbval-current-env --nbval-cell-timeout 60 \
-		--nbval-sanitize-with notebooks/sanitize.cfg
+	$(TESTS) --dist loadfile notebooks -p guard.plugin --nbval --nbval-current-env \
+		--nbval-cell-timeout 60 --nbval-sanitize-with tests/guard/sanitize.cfg
 
 browser: $(INSTALLED)  ## drive the notebooks in a real browser
 	$(TESTS) --dist load --maxschedchunk 1 tests/browser

@@ -5,9 +5,12 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
+import pytest
 
 ROOT = Path(__file__).parent.parent
 STDERR = "Cell wrote on stderr and has no tag shows-stderr"
@@ -49,22 +52,28 @@ LEFT = {  # by which cell
 }
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder with a path so short that kernels can be reached by files in it."""
+    with tempfile.TemporaryDirectory(prefix="guard-") as name:
+        yield Path(name)
+
+
 def check(folder: Path, *, guard: bool) -> tuple[dict[str, tuple[str, str]], list[str]]:
     """Run strict nbval there; return reason and evidence of each cell that fails, and all cells."""
-    for name in "notebooks", "tools", "temporary":
-        (folder / name).mkdir()
-    shutil.copy(ROOT / "tests/guard/library.py", folder / "notebooks")
-    if guard:
-        shutil.copy(ROOT / "notebooks/conftest.py", folder / "notebooks")
-        shutil.copy(ROOT / "tools/leftovers.py", folder / "tools")
+    (folder / "temporary").mkdir()
+    home = folder / "notebooks"
+    home.mkdir()
+    shutil.copy(ROOT / "tests/guard/library.py", home)
     names = {}
     for notebook in ["must_fail.ipynb", "must_pass.ipynb"][: 1 + guard]:
-        path = shutil.copy(ROOT / "tests/guard" / notebook, folder / "notebooks")
+        path = shutil.copy(ROOT / "tests/guard" / notebook, home)
         cells = nbformat.read(path, as_version=4).cells
         ids = [cell.id for cell in cells if cell.cell_type == "code"]
         names |= {(notebook, number): name for number, name in enumerate(ids)}
     arguments = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=60", "--color=no"]
     arguments += ["-c", str(ROOT / "pyproject.toml"), f"--rootdir={folder}", "-pno:cacheprovider"]
+    arguments += ["-pguard.plugin"] * guard
     run = subprocess.run(
         [sys.executable, "-m", "pytest", *arguments, "notebooks"],
         cwd=folder,
@@ -84,13 +93,13 @@ def check(folder: Path, *, guard: bool) -> tuple[dict[str, tuple[str, str]], lis
     return failed, list(names.values())
 
 
-def test_the_guard_fails_each_fault_for_its_reason(tmp_path: Path):
+def test_the_guard_fails_each_fault_for_its_reason(folder: Path):
     """Each faulty cell fails, with its evidence; each faultless one passes.
 
     What was left is named, each with the cell that left it, and nothing besides: not the kernel's
     own tasks, nor what a library sets, nor the thread that waits in the pool of the loop.
     """
-    failed, cells = check(tmp_path, guard=True)
+    failed, cells = check(folder, guard=True)
     assert {name: reason for name, (reason, _) in failed.items()} == {
         name: reason for name, (reason, _) in FAULTS.items()
     }
@@ -106,10 +115,10 @@ def test_the_guard_fails_each_fault_for_its_reason(tmp_path: Path):
     for name, start in LEFT.items():
         assert any(text.startswith(start) for text in by_cell[name]), by_cell[name]
     assert told.count("still pending") == 1
-    assert list((tmp_path / "temporary").iterdir()) == []  # what was left there is removed
+    assert list((folder / "temporary").iterdir()) == []  # what was left there is removed
 
 
-def test_without_the_guard_they_all_pass(tmp_path: Path):
+def test_without_the_guard_they_all_pass(folder: Path):
     """It is the guard that catches them: nbval alone finds nothing."""
-    failed, _ = check(tmp_path, guard=False)
+    failed, _ = check(folder, guard=False)
     assert failed == {}

@@ -16,14 +16,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 HOME = ROOT / ".venv-matrix"
-PYTHONS = ["3.11", "3.12", "3.13"]
+PYTHONS = ["3.11", "3.12", "3.13", "3.14", "3.15"]
 DECLARED = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
 NEWEST = next(ask for ask in DECLARED if ask.startswith("ipykernel")).removeprefix("ipykernel")
 KERNELS = ["==6.31.*", "==7.3.*", NEWEST]  # the pinned one; one with subshells; the newest good
@@ -38,8 +37,8 @@ CHECKS = {
 SHORT = {"nbval": ["notebooks/02_event_loop.ipynb"], "perComm": ["tests/browser/test_kernels.py"]}
 PIP = ["-m", "pip", "--disable-pip-version-check", "install", "--no-compile", "--quiet"]
 TESTS = ["-n", "3", "--dist", "load", "--maxschedchunk", "1"]
-NBVAL = ["-n", "3", "--dist", "loadfile", "--nbval", "--nbval-current-env"]
-NBVAL += ["--nbval-cell-timeout", "60", "--nbval-sanitize-with", "notebooks/sanitize.cfg"]
+NBVAL = ["-n", "3", "--dist", "loadfile", "-p", "guard.plugin", "--nbval", "--nbval-current-env"]
+NBVAL += ["--nbval-cell-timeout", "60", "--nbval-sanitize-with", "tests/guard/sanitize.cfg"]
 LIMIT = 1800  # seconds for one check; the longest takes a quarter of that
 
 
@@ -119,20 +118,15 @@ def check(python: str, name: str, what: list[str], words: str, log: Path) -> str
     options = NBVAL if name == "nbval" else TESTS
     options = [*what, *options, *(["-k", words] if name in WAYS else [])]
     start = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="ipython-") as home:
-        startup = Path(home, "profile_default", "startup", "startup.py")
-        startup.parent.mkdir(parents=True)
-        shutil.copy(ROOT / "tests" / "startup.py", startup)
-        fine = run(
-            [python, "-m", "pytest", "-p", "no:cacheprovider", *options],
-            log,
-            {
-                "COMMS_OVER_SUBSHELLS": name if name in WAYS else WAYS[1],
-                "CI": "1",  # without a browser, fail
-                "IPYTHONDIR": home,
-                "THOROUGH": "2" if name == "voila" else "1",
-            },
-        )
+    fine = run(
+        [python, "-m", "pytest", "-p", "no:cacheprovider", *options],
+        log,
+        {
+            "COMMS_OVER_SUBSHELLS": name if name in WAYS else WAYS[1],
+            "CI": "1",  # without a browser, fail
+            "THOROUGH": "2" if name == "voila" else "1",
+        },
+    )
     skipped = re.search(r", \d+ skipped", log.read_text(encoding="utf-8", errors="replace"))
     took = f"{'ok' if fine else 'FAILED'} {time.monotonic() - start:.0f} s"
     return took + (skipped[0] if skipped else "")

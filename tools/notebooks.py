@@ -14,14 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from kernels import environment, temporary
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 from nbval.plugin import get_sanitize_patterns
 from traitlets.config import Config
 
-NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
-RULES = get_sanitize_patterns((NOTEBOOKS / "sanitize.cfg").read_text(encoding="utf-8"))
+ROOT = Path(__file__).parent.parent
+NOTEBOOKS = ROOT / "notebooks"
+SANITIZE = ROOT / "tests" / "guard" / "sanitize.cfg"
+RULES = get_sanitize_patterns(SANITIZE.read_text(encoding="utf-8"))
 METADATA = {
     "kernelspec": {
         "display_name": "Python 3 (ipykernel)",
@@ -39,8 +42,8 @@ def execute(path: Path) -> None:
     """Run a notebook and write it back; exit with a sentence if a cell should not have failed."""
     notebook = nbformat.read(path, as_version=4)
     before = {cell.id: cell.get("outputs", []) for cell in notebook.cells}
-    folder = tempfile.TemporaryDirectory(prefix="kernel-")
-    config = Config()  # by files, not ports: see notebooks/conftest.py
+    folder = tempfile.TemporaryDirectory(prefix="kernel-", dir=temporary())
+    config = Config()
     config.KernelManager = Config(transport="ipc", ip=f"{folder.name}/kernel")
     client = NotebookClient(
         notebook,
@@ -54,7 +57,7 @@ def execute(path: Path) -> None:
     )
     try:
         with folder:
-            client.execute()
+            client.execute(env=environment(Path(folder.name)))
     except CellExecutionError as error:
         failed = f"{error.ename}: {error.evalue}"
         sys.exit(f"{path}, {last_run(notebook)} failed: {failed}\n(tag it raises-exception?)")

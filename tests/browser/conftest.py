@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from driver import PATIENCE, Notebook
+from kernels import environment
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).parents[2]
@@ -206,22 +207,14 @@ def serving(base: Path, program: str, *arguments: str) -> Iterator[Server]:
     shutil.copytree(
         ROOT / "notebooks", folder, ignore=shutil.ignore_patterns("data", ".ipynb_checkpoints")
     )
-    startup = base / "ipython" / "profile_default" / "startup" / "startup.py"
-    startup.parent.mkdir(parents=True)
-    shutil.copy(ROOT / "tests" / "startup.py", startup)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     server = Server(f"http://127.0.0.1:{port}", secrets.token_hex(), folder, base / "server.log")
     command = [sys.executable, "-m", program, "--no-browser"]
     if os.name != "nt":
-        command += ["--KernelManager.transport=ipc"]  # see notebooks/conftest.py
+        command += ["--KernelManager.transport=ipc"]  # see tools/kernels.py
     command += [a.format(port=port, token=server.token, folder=folder) for a in arguments]
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "JPY"))}
-    environment |= {
-        "IPYTHONDIR": str(base / "ipython"),
-        "JUPYTER_CONFIG_DIR": str(base / "config"),
-        "JUPYTER_DATA_DIR": str(base / "data"),
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # else the debugger may warn on stderr
+    own = environment(base) | {
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
     }
     short = tempfile.TemporaryDirectory(prefix="jupyter-")  # a socket's path has a hundred letters
@@ -229,7 +222,7 @@ def serving(base: Path, program: str, *arguments: str) -> Iterator[Server]:
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env=environment | {"JUPYTER_RUNTIME_DIR": runtime},
+            env=own | {"JUPYTER_RUNTIME_DIR": runtime},
             stdout=log,
             stderr=subprocess.STDOUT,
         )

@@ -23,13 +23,8 @@ HEARD = pytest.StashKey[list[str]]()
 
 # In the kernel: start before the first cell, look after each, tell after the last. Dropping the
 # notebook's names then makes Python report the errors of tasks that were kept but never looked at.
-LEFTOVERS = Path(__file__).parent.parent / "tools" / "leftovers.py"
-START = f"""
-get_ipython().left = __import__("runpy").run_path({str(LEFTOVERS)!r})["Leftovers"]()
-(lambda here, manager: setattr(manager, "AsyncKernelManager", __import__("functools").partial(
-    manager.AsyncKernelManager, transport="ipc", ip=here + "/second"
-)))(__import__("tempfile").gettempdir(), __import__("jupyter_client").manager)
-"""
+LEFTOVERS = Path(__file__).with_name("leftovers.py")
+START = f"get_ipython().left = __import__('runpy').run_path({str(LEFTOVERS)!r})['Leftovers']()"
 LOOK = "get_ipython().left.look({!r})"
 TELL = """
 get_ipython().left.tell({!r})

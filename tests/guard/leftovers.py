@@ -1,6 +1,6 @@
 """What a notebook leaves behind: the kernel after each cell, beside the kernel before the first.
 
-It runs inside the kernel; notebooks/conftest.py sends it there.
+It runs inside the kernel; the plugin beside it sends it there.
 """
 
 import asyncio

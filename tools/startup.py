@@ -1,4 +1,4 @@
-"""What each kernel of a test begins with.
+"""What each kernel that runs apart begins with.
 
 A kernel that it starts is reached by files, not by ports, which another program may take while it
 starts (jupyter_client#276).
