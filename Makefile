@@ -1,10 +1,10 @@
 # make lab ARGS="--no-browser --port 9999"          arguments for JupyterLab
 # make test PYTHON=python3.12 VENV=.venv-3.12       another Python, in an environment of its own
 
-# The first that runs and fits; else python3, of which tools/preflight.py says what is wrong.
-FITS = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
-PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python; do \
-	$$python -c '$(FITS)' 2>/dev/null && echo $$python && exit; done; echo python3)
+# The first that runs and fits, the longest tested ones before the newest; else python3, of which
+# tools/preflight.py says what is wrong.
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3.14 python3.15 python3 \
+	python; do $$python tools/preflight.py >/dev/null 2>&1 && echo $$python && exit; done; echo python3)
 VENV ?= .venv
 RUN = $(VENV)/bin/python
 # Not compiled: most of it is never used, and what is, Python compiles then.
@@ -21,8 +21,8 @@ install: $(INSTALLED)  ## make the environment, once
 
 $(INSTALLED): requirements.txt pyproject.toml
 	@python="$(PYTHON)"; $$python -c '' 2>/dev/null || { echo "There is no Python that runs as" \
-		"$$python: install Python 3.11, 3.12 or 3.13, or name it, as in:" \
-		"make lab PYTHON=/path/to/python3.12"; exit 1; }; $$python tools/preflight.py
+		"$$python: install Python 3.11 to 3.15, or name it, as in:" \
+		"make lab PYTHON=/path/to/python3.13"; exit 1; }; $$python tools/preflight.py
 	@echo "Installing into $(VENV): a minute or two, the first time only."
 	@$(RUN) -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
 	@$(PIP) --requirement requirements.txt

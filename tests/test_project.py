@@ -18,12 +18,19 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRA = PROJECT["optional-dependencies"]
 CONDA = {"matplotlib-base": "matplotlib", "playwright-python": "playwright"}  # other names there
 
 
+PYTHONS = [f"3.{minor}" for minor in range(11, 16)]
+
+
+def declared() -> list[Requirement]:
+    return list(map(Requirement, [*PROJECT["dependencies"], *EXTRA["test"]]))
+
+
 def asked_by_pyproject() -> dict[str, SpecifierSet]:
-    declared = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
-    return {canonicalize_name(r.name): r.specifier for r in map(Requirement, declared)}
+    return {canonicalize_name(r.name): r.specifier for r in declared()}
 
 
 def asked_by_conda() -> dict[str, SpecifierSet]:
@@ -33,16 +40,22 @@ def asked_by_conda() -> dict[str, SpecifierSet]:
     return {CONDA.get(r.name, r.name): r.specifier for r in map(Requirement, conda + by_pip)}
 
 
-def pinned() -> dict[str, Requirement]:
+def on(python: str, extra: str = "") -> dict[str, str]:
+    """Return what markers ask for, on this machine with another Python."""
+    return {"python_version": python, "python_full_version": f"{python}.0", "extra": extra}
+
+
+def pinned(python: str) -> dict[str, str]:
+    """Return the version of each package that is installed on a Python; there is only one."""
     lines = (ROOT / "requirements.txt").read_text().splitlines()
     pins = [Requirement(line) for line in lines if not line.startswith("#")]
-    return {canonicalize_name(pin.name): pin for pin in pins}
-
-
-def version(pin: Requirement) -> str:
-    (only,) = pin.specifier
-    assert only.operator == "=="
-    return only.version
+    found: dict[str, str] = {}
+    for pin in pins:
+        if pin.marker is None or pin.marker.evaluate(on(python)):
+            (only,) = pin.specifier
+            assert only.operator == "=="
+            assert found.setdefault(canonicalize_name(pin.name), only.version) == only.version
+    return found
 
 
 def test_conda_and_pyproject_ask_for_the_same():
@@ -53,29 +66,55 @@ def test_conda_and_pyproject_ask_for_the_same():
     assert conda == asked_by_pyproject()
 
 
-def test_pins_satisfy_what_is_asked_for():
-    """Each thing asked for is pinned everywhere, to a version that it allows."""
-    pins = pinned()
-    for name, specifier in asked_by_pyproject().items():
-        assert pins[name].marker is None, name
-        assert version(pins[name]) in specifier, name
+def test_every_place_names_the_same_pythons():
+    """What is asked for, looked for, tested and told are the same Pythons."""
+    asked = SpecifierSet(PROJECT["requires-python"])
+    assert [p for p in (f"3.{minor}" for minor in range(30)) if p in asked] == PYTHONS
+    makefile = (ROOT / "Makefile").read_text()
+    assert sorted(set(re.findall(r"\bpython(3\.\d+) ", makefile))) == PYTHONS
+    assert runpy.run_path(str(ROOT / "tools/matrix.py"))["PYTHONS"] == PYTHONS
+    for file in "README.md", "Makefile", "tools/preflight.py", "requirements.txt":
+        assert f"Python {PYTHONS[0]} to {PYTHONS[-1]}" in (ROOT / file).read_text(), file
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_pins_satisfy_what_is_asked_for(python: str):
+    """Each thing asked for on a Python is pinned there, to a version that it allows."""
+    pins = pinned(python)
+    for wanted in declared():
+        if wanted.marker is None or wanted.marker.evaluate(on(python)):
+            assert pins[canonicalize_name(wanted.name)] in wanted.specifier, wanted
+
+
+def test_what_some_pythons_lack_is_named():
+    """README says what is left out where, and no more is."""
+    left_out = {
+        str(wanted.name)
+        for wanted in declared()
+        if wanted.marker and not wanted.marker.evaluate(on(PYTHONS[-1]))
+    }
+    assert left_out == {"nest-asyncio", "pyinstrument", "viztracer"}
+    readme = (ROOT / "README.md").read_text()
+    assert [name for name in left_out if f"`{name}`" not in readme] == []
 
 
 def test_pins_are_the_whole_set():
     """Whatever the packages need in turn is pinned too, to a version that they allow."""
-    pins = pinned()
-    todo = [Requirement(name) for name in asked_by_pyproject()]
+    here = ".".join(map(str, sys.version_info[:2]))
+    pins = pinned(here)
+    todo = [r for r in declared() if r.marker is None or r.marker.evaluate(on(here))]
+    asked = len(todo)
     seen = set()
     while todo:
         wanted = todo.pop()
         name = canonicalize_name(wanted.name)
-        assert version(pins[name]) in wanted.specifier, wanted
+        assert pins[name] in wanted.specifier, wanted
         for extra in {"", *wanted.extras}:
             if (name, extra) not in seen:
                 seen.add((name, extra))
                 needed = map(Requirement, importlib.metadata.requires(name) or [])
                 todo += [r for r in needed if not r.marker or r.marker.evaluate({"extra": extra})]
-    assert len(seen) > len(asked_by_pyproject())
+    assert len(seen) > asked
 
 
 def test_pins_name_nothing_but_names_and_versions():
@@ -91,7 +130,7 @@ def test_kernels_that_hang_or_freeze_sliders_are_shut_out():
     """ipykernel 7.0 to 7.3 can miss a request, 7.4.0 freezes sliders; the pinned one is good."""
     bad = ["7.0.0", "7.0.1", "7.1.0", "7.2.0", "7.3.0", "7.4.0"]
     assert list(asked_by_pyproject()["ipykernel"].filter(bad)) == []
-    assert version(pinned()["ipykernel"]) == "6.31.0"
+    assert {pinned(python)["ipykernel"] for python in PYTHONS} == {"6.31.0"}
 
 
 def test_help_lists_every_target():
@@ -114,7 +153,15 @@ def preflight(fake: str) -> subprocess.CompletedProcess[str]:
     ("fake", "words"),
     [
         ("sys.version_info = (3, 6, 15)", ["needs Python 3.11", "is Python 3.6.15", "PYTHON="]),
-        ("sys.version_info = (3, 14, 0)", ["3.13", "is Python 3.14.0", "PYTHON="]),
+        ("sys.version_info = (3, 16, 0)", ["to 3.15", "is Python 3.16.0", "PYTHON="]),
+        ("sys.modules['_ctypes'] = None", ["without _ctypes, which", "install libffi-dev)"]),
+        ("sys.modules['_sqlite3'] = None", ["without _sqlite3, which", "install libsqlite3-dev)"]),
+        ("sys.modules['_ssl'] = None", ["without _ssl, which", "install libssl-dev)"]),
+        ("sys.modules['zlib'] = None", ["without zlib, which", "install zlib1g-dev)"]),
+        (
+            "sys.modules['_ssl'] = sys.modules['_ctypes'] = None",
+            ["without _ctypes and _ssl, which", "install libffi-dev libssl-dev)", "PYTHON="],
+        ),
         ("sys.modules['venv'] = None", ["without its venv module", "-venv", "PYTHON="]),
         ("sys.modules['ensurepip'] = None", ["without its venv module", "-venv", "PYTHON="]),
     ],
