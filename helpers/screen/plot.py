@@ -8,18 +8,24 @@ from __future__ import annotations
 import io
 import math
 import textwrap
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PolyCollection
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.patches import Patch
+from matplotlib.text import Text
 
 from ..camera.clock import Deadlock
 from ..camera.run import Lane, Run, Segment, State
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from matplotlib.text import Text
+from .style import StyledFigure, in_our_style, lock
+from .text import Font, as_drawn, cut, plain, width
 
 __all__ = ["compare", "curve", "png", "timeline"]
 
@@ -29,8 +35,12 @@ _SAMPLE = 40
 
 _WIDTH, _DPI, _FONT = 9.6, 100, 12.0  # inches, dots per inch, points
 _LANE, _LABEL, _TALLEST = 0.32, 0.2, 6.4  # inches: a lane, a label, all lanes together
-_LETTER, _BOLD = 0.1, 0.104  # inches: a letter of a lane's name, of a title
+_LETTER, _BOLD, _SMALL = 0.1, 0.104, 0.09  # inches: a letter of a name, of a title, of the legend
 _LONGEST = 42  # letters of a lane's name
+_MOST_LETTERS = 1_000  # of any text, before it is cut to fit
+_NAME, _LOOP = Font(_FONT, "monospace"), Font(_FONT, "monospace", style="italic")
+_TITLE, _TEXT, _KEY = Font(_FONT, weight="bold"), Font(_FONT), Font(_FONT - 1)
+_ENDING, _SIGN = Font(_FONT - 1, weight="bold"), Font(8, weight="bold")
 _TICKS = 0.3  # inches: the numbers below an axis
 # Okabe and Ito's palette, which colour-blind people can tell apart (jfly.uni-koeln.de/color).
 _COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9")
@@ -47,7 +57,6 @@ _ENDINGS = {
     "pending": "… still running",
     "lost": "? lost: nobody held it",
 }
-_lock = threading.RLock()  # matplotlib shares its fonts between figures
 
 
 def timeline(run: Run, *, until: float | None = None, title: str | None = None) -> Figure:
@@ -103,23 +112,27 @@ def curve(
     >>> figure.axes[0].get_ylabel()
     'seconds'
     """
-    figure, axes = _axes([3.2], left=0.11, tops=[0.45 if title else 0.2], bottom=0.7)
-    ax = axes[0]
-    for (name, y), marker, colour in zip(lines.items(), "os^Dv*", _COLOURS, strict=False):
-        ax.plot(x, y, marker=marker, color=colour, label=name, linewidth=2, markersize=7)
-    if log:
-        ax.set_xscale("log")
-        ax.set_yscale("log")
-        for axis in (ax.xaxis, ax.yaxis):
-            axis.set_major_formatter(lambda value, position: f"{value:,.10g}")
-    else:
-        ax.set_ylim(bottom=0)
-    ax.grid(alpha=0.3)
-    ax.tick_params(labelsize=_FONT)
-    ax.set_xlabel(xlabel, fontsize=_FONT)
-    ax.set_ylabel(ylabel, fontsize=_FONT)
-    ax.set_title(title, loc="left", fontsize=_FONT, fontweight="bold")
-    ax.legend(fontsize=_FONT, frameon=False)
+    high, wide = 3.2, 0.85 * _WIDTH
+    with in_our_style():
+        figure, (ax,) = _axes([high], left=0.11, tops=[0.45 if title else 0.2], bottom=0.7)
+        plotted = [
+            ax.plot(x, y, marker=marker, color=colour, linewidth=2, markersize=7)[0]
+            for y, marker, colour in zip(lines.values(), "os^Dv*", _COLOURS, strict=False)
+        ]
+        if log:
+            ax.set_xscale("log")
+            ax.set_yscale("log")
+            for axis in (ax.xaxis, ax.yaxis):
+                axis.set_major_formatter(lambda value, position: f"{value:,.10g}")
+        else:
+            ax.set_ylim(bottom=0)
+        ax.grid(alpha=0.3)
+        ax.tick_params(labelsize=_FONT)
+        _write(ax.xaxis.label, _cut(xlabel, _TEXT, wide), _TEXT)
+        _write(ax.yaxis.label, _cut(ylabel, _TEXT, high), _TEXT)
+        _write(ax.set_title("", loc="left"), _cut(title, _TITLE, wide), _TITLE)
+        names = [_cut(name, _TEXT, wide / 2) for name in lines][: len(plotted)]
+        _legend(ax, plotted, names, _TEXT)
     return figure
 
 
@@ -132,75 +145,99 @@ def png(figure: Figure) -> bytes:
     b'PNG'
     """
     buffer = io.BytesIO()
-    with _lock:
+    with lock:
         figure.savefig(buffer, format="png", pil_kwargs={"compress_level": 1})
     return buffer.getvalue()
 
 
-class _Drawn(NamedTuple):
-    """A run as it will be drawn."""
+class _Drawn:
+    """A run as it will be drawn: its lanes, or a sample of them, each in its row.
 
-    title: str
-    run: Run
-    lanes: list[Lane]
-    gap: int
-    """How many lanes stand above those that are left out; 0 if none are."""
+    With the root, where that did something of its own.
+    """
 
-    @property
-    def rows(self) -> list[int]:
-        """The row of each lane, from 1; two are left free in place of those left out."""
-        return [row + 2 * (row > self.gap > 0) for row in range(1, len(self.lanes) + 1)]
+    def __init__(self, title: str, run: Run) -> None:
+        self.title, self.run = plain(title, _MOST_LETTERS, keep="\n"), run
+        self.lanes = list(run.lanes) if len(run.lanes) <= _MOST_LANES else run.sample(_SAMPLE)
+        left_out = len(self.lanes) < len(run.lanes)
+        # How many lanes stand above those that are left out; 0 if none are.
+        self.gap = len(self.lanes) // 2 if left_out else 0
+        alone = not self.lanes or run.root.ending == "failed"
+        own = sum(s.end - s.start for s in run.root.segments if _own(s))
+        if alone or own > run.seconds / 20:  # wide enough to be seen
+            self.lanes.insert(0, run.root)
+            self.gap += left_out
+        # The row of each lane, from 1; two are left free in place of those left out.
+        self.rows = [row + 2 * (row > self.gap > 0) for row in range(1, len(self.lanes) + 1)]
+        self.height = len(self.lanes) + 2 * left_out
+        room = _LONGEST * _LETTER
+        self.names = [cut(plain(x.name, _MOST_LETTERS), _NAME, room) for x in self.lanes]
+        self.ended_badly = {
+            row: lane
+            for row, lane in zip(self.rows, self.lanes, strict=True)
+            if lane.ending in _ENDINGS and (run.over or lane.ending != "pending")
+        }
 
-    @property
-    def height(self) -> int:
-        """In rows."""
-        return len(self.lanes) + 2 * (self.gap > 0)
+    def without_room(self, label_every: int) -> dict[int, str]:
+        """The rows that must do with a sign, as they are thin, and what it stands for.
+
+        Only what failed is told in words, where there is room between those that failed.
+        """
+        if label_every == 1:
+            return {}
+        signs: dict[int, str] = {}
+        told = -label_every
+        for row, lane in self.ended_badly.items():
+            if lane.ending == "failed" and row - told >= label_every:
+                told = row
+            else:
+                signs[row] = _ending(lane, self.run)
+        return signs
 
 
 def _figure(runs: Iterable[tuple[str, Run]], until: float | None) -> Figure:
-    drawn = [_choose(title, run) for title, run in runs]
-    colours = _colours([(lane, d.run.seconds) for d in drawn for lane in d.lanes])
-    longest = max((len(lane.name) for d in drawn for lane in d.lanes), default=0)
-    left = 0.02 + min(max(longest, 10), _LONGEST) * _LETTER / _WIDTH
-    titles = [_wrapped(d.title, int((0.98 - left) * _WIDTH / _BOLD)) for d in drawn]
-    inch = min(_LANE, _TALLEST / sum(d.height for d in drawn))
-    states = {
-        s.state
-        for d in drawn
-        for lane in d.lanes
-        for s in lane.segments
-        if s.end - s.start > d.run.seconds / 200
-    }
-    every = math.ceil(_LABEL / inch)
-    signs = sorted({sign for d in drawn for sign in _signs(d, every).values()})
-    legend = _legend(colours, [state for state in _MEANING if state in states], signs)
-    with _lock:
+    with in_our_style():
+        drawn = [_Drawn(title, run) for title, run in runs]
+        colours = _colours([(lane, d.run.seconds) for d in drawn for lane in d.lanes])
+        letters = [width(name, _NAME) / _LETTER for d in drawn for name in d.names]
+        left = 0.02 + round(max(10, *letters), 2) * _LETTER / _WIDTH
+        titles = [_wrapped(d.title, (0.98 - left) * _WIDTH) for d in drawn]
+        row_height = min(_LANE, _TALLEST / sum(d.height for d in drawn))
+        label_every = math.ceil(_LABEL / row_height)
+        states = {
+            s.state
+            for d in drawn
+            for lane in d.lanes
+            for s in lane.segments
+            if s.end - s.start > d.run.seconds / 200
+        }
+        signs = sorted({sign for d in drawn for sign in d.without_room(label_every).values()})
+        keys, labels = _keys(colours, [state for state in _MEANING if state in states], signs)
+        columns = _columns(labels)
         figure, axes = _axes(
-            [_LANE + d.height * inch for d in drawn],
+            [_LANE + d.height * row_height for d in drawn],
             left=left,
             tops=[0.25 + 0.2 * (title.count("\n") + 1) for title in titles],
-            bottom=0.7 + 0.24 * math.ceil(len(legend["handles"]) / legend["ncols"]),
+            bottom=0.7 + 0.24 * math.ceil(len(labels) / columns),
         )
         for ax, d, title in zip(axes, drawn, titles, strict=True):
-            _draw(ax, d, colours, until or d.run.seconds or 1.0, inch)
+            _draw(ax, d, colours, until or d.run.seconds or 1.0, row_height)
             # Places that are given need not be found, which takes a third of the time.
-            ax.set_title(title, loc="left", y=1.0, fontsize=_FONT, fontweight="bold")
+            _write(ax.set_title("", loc="left", y=1.0), title, _TITLE)
             ax.xaxis.set_label_coords(0.5, -_TICKS * _DPI / ax.bbox.height)
         axes[-1].set_xlabel("seconds", fontsize=_FONT)
-        figure.legend(**legend)
+        _legend(
+            figure,
+            keys,
+            labels,
+            _KEY,
+            loc="lower center",
+            ncols=columns,
+            borderaxespad=0.0,
+            handlelength=1.6,
+            columnspacing=1.4,
+        )
     return figure
-
-
-def _choose(title: str, run: Run) -> _Drawn:
-    """The lanes to draw: all, or a sample; and the root where it did something of its own."""
-    lanes = list(run.lanes) if len(run) <= _MOST_LANES else run.sample(_SAMPLE)
-    gap = len(lanes) // 2 if len(lanes) < len(run) else 0
-    alone = not lanes or run.root.ending == "failed"
-    own = sum(s.end - s.start for s in run.root.segments if _own(s))
-    if alone or own > run.seconds / 20:  # wide enough to be seen
-        lanes.insert(0, run.root)
-        gap += gap > 0
-    return _Drawn(title, run, lanes, gap)
 
 
 def _long(segment: Segment) -> bool:
@@ -230,11 +267,8 @@ def _axes(
     inches: Sequence[float], *, left: float, tops: Sequence[float], bottom: float
 ) -> tuple[Figure, list[Axes]]:
     """A figure with one axes below the other, so many inches high, so much room above each."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     height = sum(tops) + sum(inches) + _TICKS * (len(inches) - 1) + bottom
-    figure = Figure(figsize=(_WIDTH, height), dpi=_DPI)
+    figure = StyledFigure(figsize=(_WIDTH, height), dpi=_DPI)
     FigureCanvasAgg(figure)
     axes, above = [], 0.0
     for inch, top in zip(inches, tops, strict=True):
@@ -244,19 +278,21 @@ def _axes(
     return figure, axes
 
 
-def _draw(ax: Axes, drawn: _Drawn, colours: Mapping[str, str], until: float, inch: float) -> None:
+def _draw(
+    ax: Axes, drawn: _Drawn, colours: Mapping[str, str], until: float, row_height: float
+) -> None:
     """Draw one run, each lane so many inches high; the event loop's is always as high."""
-    run, lanes = drawn.run, drawn.lanes
-    unit = _LANE / inch  # the height of the event loop's lane, counted in lanes
+    run, lanes, steps = drawn.run, drawn.lanes, drawn.run.steps
+    unit = _LANE / row_height  # the height of the event loop's lane, counted in lanes
     loop = 0.5 - unit / 2
     least = until / ax.bbox.width / 4
     bars: dict[tuple[str, State], list[Any]] = {}
     # Also of those that are not drawn, the root among them, we know when they took the loop.
-    held = _apart(((start, end) for start, end in run.steps if start < end), least)
-    boxes = [_between(start, end, loop, 0.25 * unit) for start, end in held]
+    held = _drop_invisible(((start, end) for start, end in steps if start < end), least)
+    boxes = [_rectangle(start, end, loop, 0.25 * unit) for start, end in held]
     _bars(ax, {("", "running"): boxes}, {"": _OTHER})
     if drawn.gap:
-        more = f"⋮ {len(run) - len(lanes):,} more"
+        more = f"⋮ {len(run.lanes) - len(lanes):,} more"
         ax.text(0, drawn.gap + 1.5, more, fontsize=_FONT, va="center_baseline")
     for row, lane in zip(drawn.rows, lanes, strict=True):
         alike: dict[tuple[str, State], list[tuple[float, float]]] = {}
@@ -265,22 +301,22 @@ def _draw(ax: Axes, drawn: _Drawn, colours: Mapping[str, str], until: float, inc
                 alike.setdefault((s.call, s.state), []).append((s.start, s.end))
         for (call, state), spans in alike.items():
             boxes = bars.setdefault((call, state), [])
-            for start, end in _apart(spans, least):
-                boxes.append(_between(start, end, row, 0.36))
+            for start, end in _drop_invisible(spans, least):
+                boxes.append(_rectangle(start, end, row, 0.36))
                 if state == "running":
-                    boxes.append(_between(start, end, loop, 0.25 * unit))
+                    boxes.append(_rectangle(start, end, loop, 0.25 * unit))
     _bars(ax, bars, colours)
     low, high = loop - 0.25 * unit, loop + 0.25 * unit
-    starts = sorted({start for start, _ in run.steps})
-    seen = [start for start, _ in _apart(((start, start) for start in starts), least)]
+    starts = sorted({start for start, _ in steps})
+    seen = [start for start, _ in _drop_invisible(((start, start) for start in starts), least)]
     marks = ax.vlines(seen, low, high, colors="black", linewidth=1.2)
     marks.set_clip_on(False)  # the one at 0 is whole
     ax.set_xlim(0, until * 1.01)
     ax.set_ylim(drawn.height + 0.5, loop - unit / 2)
-    every = math.ceil(_LABEL / inch)
-    _endings(ax, drawn, until, every)
-    labelled = list(zip(drawn.rows, lanes, strict=True))[::every]
-    _names(ax, {loop: "event loop"} | {row: lane.name for row, lane in labelled})
+    label_every = math.ceil(_LABEL / row_height)
+    _endings(ax, drawn, until, label_every)
+    labelled = zip(drawn.rows[::label_every], drawn.names[::label_every], strict=True)
+    _names(ax, {loop: "event loop", **dict(labelled)})
     if not run.seconds:
         ax.text(0.5, 0.5, "no time passed", fontsize=_FONT, transform=ax.transAxes, ha="center")
     ax.yaxis.set_visible(False)
@@ -294,75 +330,74 @@ def _draw(ax: Axes, drawn: _Drawn, colours: Mapping[str, str], until: float, inc
 def _names(ax: Axes, names: Mapping[float, str]) -> None:
     """Name the lanes: as texts, which are drawn in half the time of ticks."""
     for y, name in names.items():
-        text = ax.text(
-            -6 / ax.bbox.width,
-            y,
-            _short(name),
-            transform=ax.get_yaxis_transform(),
-            ha="right",
-            va="center_baseline",
-            **_type(italic=y < 1),
-        )
-        text.draw = partial(_stamp, text, text.draw)  # type: ignore[method-assign]
+        text, how = as_drawn(name, _LOOP if y < 1 else _NAME)
+        place = {"transform": ax.get_yaxis_transform(), "ha": "right", "va": "center_baseline"}
+        ax.add_artist(_Name(-6 / ax.bbox.width, y, text, clip_on=False, **place, **how))
 
 
-def _type(*, italic: bool) -> dict[str, Any]:
-    return {
-        "family": "monospace",
-        "fontsize": _FONT,
-        "style": "italic" if italic else "normal",
-        "parse_math": False,
-    }
+class _Name(Text):
+    """A name, drawn as an image that is kept: its letters take half of a picture's time."""
 
-
-def _stamp(text: Text, draw: Callable[[Any], None], renderer: Any) -> None:
-    """Draw a name as an image that is kept: its letters take half of a picture's time."""
-    if not hasattr(renderer, "buffer_rgba"):  # PDF, SVG
-        return draw(renderer)
-    box = text.get_window_extent(renderer)
-    size = math.ceil(box.width) + 2, math.ceil(box.height) + 2
-    image = _image(text.get_text(), text.get_fontstyle() == "italic", size, renderer.dpi)
-    context = renderer.new_gc()
-    renderer.draw_image(context, round(box.x0) - 1, round(box.y0) - 1, image)
-    context.restore()
+    def draw(self, renderer: Any) -> None:
+        """Draw it, in letters where images do not help: PDF, SVG."""
+        if not hasattr(renderer, "buffer_rgba"):
+            return super().draw(renderer)
+        box = self.get_window_extent(renderer)
+        size = math.ceil(box.width) + 2, math.ceil(box.height) + 2
+        image = _image(self.get_text(), self.get_fontproperties(), size, renderer.dpi)
+        context = renderer.new_gc()
+        renderer.draw_image(context, round(box.x0) - 1, round(box.y0) - 1, image)
+        context.restore()
 
 
 @lru_cache(maxsize=2_000)
-def _image(name: str, italic: bool, size: tuple[int, int], dpi: float) -> Any:
+def _image(name: str, how: FontProperties, size: tuple[int, int], dpi: float) -> Any:
     """A name in black on nothing, with a dot of air around it."""
-    import numpy as np
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     width, height = size
-    figure = Figure(figsize=(width / dpi, height / dpi), dpi=dpi, facecolor="none")
-    canvas: Any = FigureCanvasAgg(figure)
-    figure.text(1 / width, 1 / height, name, va="bottom", **_type(italic=italic))
-    canvas.draw()
-    return np.flipud(np.asarray(canvas.buffer_rgba()))
+    with in_our_style():
+        figure = Figure(figsize=(width / dpi, height / dpi), dpi=dpi, facecolor="none")
+        canvas: Any = FigureCanvasAgg(figure)
+        place = {"va": "bottom", "parse_math": False, "fontproperties": how}
+        figure.text(1 / width, 1 / height, name, **place)
+        canvas.draw()
+        return np.flipud(np.asarray(canvas.buffer_rgba()))
 
 
-def _short(name: str, most: int = _LONGEST) -> str:
-    return name if len(name) <= most else name[: most - 1] + "…"
+def _write(artist: Text, text: str, font: Font) -> None:
+    """Have a text say this, as it is."""
+    drawn, how = as_drawn(text, font)
+    artist.set(text=drawn, **how)
 
 
-def _wrapped(title: str, most: int) -> str:
+def _cut(text: str, font: Font, room: float) -> str:
+    """A text of few lines, each cut to so many inches."""
+    lines = plain(text, _MOST_LETTERS, keep="\n").split("\n")
+    return "\n".join(cut(line, font, room) for line in lines[:3])
+
+
+def _wrapped(title: str, room: float) -> str:
     """The title in lines that fit, four at most, broken between its parts where possible."""
-    lines = [""]
-    for part in title.split(" · "):
-        if lines[-1] and len(lines[-1]) + len(part) + 3 <= most:
-            lines[-1] += f" · {part}"
-        else:
-            lines += textwrap.wrap(part, most, max_lines=3, placeholder=" …") or [""]
-    return "\n".join(lines[1:5])
+    most = int(room / _BOLD)
+    while True:
+        lines = [""]
+        for part in title.split(" · "):
+            if lines[-1] and len(lines[-1]) + len(part) + 3 <= most:
+                lines[-1] += f" · {part}"
+            else:
+                lines += textwrap.wrap(part, most, max_lines=3, placeholder=" …") or [""]
+        if most < 20 or all(width(line, _TITLE) <= room for line in lines[1:5]):
+            return "\n".join(lines[1:5])
+        most -= most // 10  # its letters are wide
 
 
-def _between(start: float, end: float, row: float, half: float) -> list[tuple[float, float]]:
-    """A box."""
+def _rectangle(start: float, end: float, row: float, half: float) -> list[tuple[float, float]]:
+    """Its corners."""
     return [(start, row - half), (start, row + half), (end, row + half), (end, row - half)]
 
 
-def _apart(spans: Iterable[tuple[float, float]], least: float) -> Iterator[tuple[float, float]]:
+def _drop_invisible(
+    spans: Iterable[tuple[float, float]], least: float
+) -> Iterator[tuple[float, float]]:
     """Leave out each span that ends nearly where the last one did: nobody could see it.
 
     A program behind a slider that does not end has 25,000, which took eight seconds to draw.
@@ -378,8 +413,6 @@ def _bars(
     ax: Axes, bars: Mapping[tuple[str, State], list[Any]], colours: Mapping[str, str]
 ) -> None:
     """One collection for each call and state."""
-    from matplotlib.collections import PolyCollection
-
     for (call, state), boxes in bars.items():
         face, edge = _paint(colours[call], state)
         ax.add_collection(
@@ -391,8 +424,6 @@ def _bars(
 
 def _paint(colour: str, state: State) -> tuple[str, str]:
     """Face and edge: the tint of a state."""
-    from matplotlib.colors import to_hex, to_rgb
-
     if state == "running":
         return colour, colour
     share = 0.28 if state == "waiting" else 0.0
@@ -400,94 +431,78 @@ def _paint(colour: str, state: State) -> tuple[str, str]:
     return to_hex((red, green, blue)), colour
 
 
-def _odd(drawn: _Drawn) -> list[Lane]:
-    """Those that did not end well."""
-    over = drawn.run.over
-    return [x for x in drawn.lanes if x.ending in _ENDINGS and (over or x.ending != "pending")]
-
-
 def _ending(lane: Lane, run: Run) -> str:
     if lane.ending == "pending" and isinstance(run.error, Deadlock):
         return "… stuck"
     if lane.error is not None and lane.ending == "failed":
-        return f"✖ {type(lane.error).__name__}"
+        return "✖ " + plain(type(lane.error).__name__, 40)
     return _ENDINGS[lane.ending]
 
 
-def _endings(ax: Axes, drawn: _Drawn, until: float, every: int) -> None:
-    """Say at the end of a lane how it ended, if not well; the signs of `_signs` are enough."""
-    rows = {id(lane): row for lane, row in zip(drawn.lanes, drawn.rows, strict=True)}
-    terse = _signs(drawn, every)
-    for lane in _odd(drawn):
-        sign = id(lane) in terse
+def _endings(ax: Axes, drawn: _Drawn, until: float, label_every: int) -> None:
+    """Say at the end of a lane how it ended, if not well; where there is no room, by a sign."""
+    signs = drawn.without_room(label_every)
+    for row, lane in drawn.ended_badly.items():
+        sign = row in signs
         text = _ending(lane, drawn.run)
         near = lane.end > 0.75 * until  # the right edge: the text goes onto the bar, or before it
         short = lane.end - lane.start < 0.25 * until
         box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8}
+        told, how = as_drawn(text[0] if sign else f" {text} ", _SIGN if sign else _ENDING)
         ax.text(
             lane.start if near and short and not sign else lane.end,
-            rows[id(lane)],
-            text[0] if sign else f" {text} ",
+            row,
+            told,
             ha="right" if near and not sign else "left",
             va="center_baseline",
-            fontsize=8 if sign else _FONT - 1,
-            fontweight="bold",
             color="#a00000" if lane.ending == "failed" else "black",
             bbox=None if sign else box,
+            **how,
         )
 
 
-def _signs(drawn: _Drawn, every: int) -> dict[int, str]:
-    """The lanes, by id, that must do with a sign, as they are thin, and what it stands for.
+def _keys(
+    colours: Mapping[str, str], states: Sequence[State], signs: Sequence[str]
+) -> tuple[list[Patch], list[str]]:
+    """What the legend explains, and how."""
+    keys, labels = [], []
 
-    Only what failed is told in words, where there is room between those that failed.
-    """
-    terse: dict[int, str] = {}
-    odd, told = set(map(id, _odd(drawn))), -every
-    for lane, row in zip(drawn.lanes, drawn.rows, strict=True):
-        if every == 1 or id(lane) not in odd:
-            continue
-        if lane.ending == "failed" and row - told >= every:
-            told = row
-        else:
-            terse[id(lane)] = _ending(lane, drawn.run)
-    return terse
+    def key(label: str, face: str, edge: str, hatch: str = "") -> None:
+        keys.append(Patch(facecolor=face, edgecolor=edge, hatch=hatch))
+        labels.append(label)
+
+    for call, colour in colours.items():
+        if colour != _OTHER:
+            key(f"{cut(plain(call, 30), _KEY, 30 * _SMALL)}()", colour, colour)
+    if _OTHER in colours.values():
+        key("other", _OTHER, _OTHER)
+    for state in states:
+        key(_MEANING[state], *_paint("#555555", state), _HATCH[state])
+    for sign in signs:
+        key(sign, "none", "none")
+    return keys, labels
+
+
+def _columns(labels: Sequence[str]) -> int:
+    """In how many columns the legend fits the picture."""
+    letters = [max(len(label), width(label, _KEY) / _SMALL) + 6 for label in labels]
+    columns = len(letters)
+    while columns > 1 and sum(map(max, _deal_columns(letters, columns))) > 105:
+        columns -= 1
+    return max(columns, 1)
 
 
 def _legend(
-    colours: Mapping[str, str], states: Sequence[State], signs: Sequence[str]
-) -> dict[str, Any]:
-    """What the legend says, in as many rows as it needs."""
-    from matplotlib.patches import Patch
-
-    calls = [(f"{_short(call, 30)}()", c, c, "") for call, c in colours.items() if c != _OTHER]
-    if len(calls) < len(colours):
-        calls.append(("other", _OTHER, _OTHER, ""))
-    handles = [
-        Patch(facecolor=face, edgecolor=edge, hatch=hatch, label=label)
-        for label, face, edge, hatch in [
-            *calls,
-            *((_MEANING[state], *_paint("#555555", state), _HATCH[state]) for state in states),
-        ]
-    ]
-    handles += [Patch(alpha=0, label=sign) for sign in signs]
-    letters = [len(str(handle.get_label())) + 6 for handle in handles]
-    columns = len(handles)
-    while columns > 1 and sum(map(max, _dealt(letters, columns))) > 105:
-        columns -= 1
-    return {
-        "handles": handles,
-        "loc": "lower center",
-        "ncols": max(columns, 1),
-        "fontsize": _FONT - 1,
-        "frameon": False,
-        "borderaxespad": 0.0,
-        "handlelength": 1.6,
-        "columnspacing": 1.4,
-    }
+    of: Axes | Figure, keys: Sequence[Any], labels: Sequence[str], font: Font, **how: Any
+) -> None:
+    """A legend of any texts: matplotlib leaves out those that begin with an underscore."""
+    blank = [" "] * len(labels)
+    legend = of.legend(keys, blank, fontsize=font.size, frameon=False, **how)
+    for text, label in zip(legend.get_texts(), labels, strict=True):
+        _write(text, label, font)
 
 
-def _dealt(letters: Sequence[int], columns: int) -> Iterator[Sequence[int]]:
+def _deal_columns(letters: Sequence[float], columns: int) -> Iterator[Sequence[float]]:
     """Deal out to columns, as matplotlib does: the first ones take what does not come out even."""
     each, left = divmod(len(letters), columns)
     at = 0
