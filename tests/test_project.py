@@ -138,7 +138,8 @@ def test_help_lists_every_target():
     makefile = (ROOT / "Makefile").read_text()
     targets = re.findall(r"^([a-z-]+):", makefile, flags=re.M)
     (phony,) = re.findall(r"^\.PHONY: (.*)", makefile, flags=re.M)
-    helped = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    command = ["make", "--no-print-directory", "help"]
+    helped = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert [line.split()[1] for line in helped.stdout.splitlines()] == targets
     assert sorted(phony.split()) == sorted(targets)
 
@@ -187,8 +188,10 @@ def test_the_preflight_runs_on_an_old_python():
 
 def test_no_python_at_all_gets_one_sentence(tmp_path: Path):
     """Where no Python runs, make itself says so, and makes nothing."""
-    arguments = ["make", "lab", f"VENV={tmp_path / 'venv'}", "PYTHON=no-such-python"]
-    run = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True)
+    command = ["make", "--no-print-directory", "lab", "PYTHON=no-such-python"]
+    run = subprocess.run(
+        [*command, f"VENV={tmp_path / 'venv'}"], cwd=ROOT, capture_output=True, text=True
+    )
     assert run.returncode != 0
     assert len(run.stdout.splitlines()) == 1
     assert "no Python that runs as no-such-python" in run.stdout

@@ -82,8 +82,13 @@ class Leftovers:
 
 
 def tasks() -> Found:
-    """Yield the tasks of the kernel's loop, but for the kernel's own."""
-    for task in asyncio.all_tasks():
+    """Yield the tasks of the kernel's loop, but for the kernel's own.
+
+    From Python 3.14 on each of asyncio's two classes of tasks knows those of its own only, and
+    nest_asyncio puts the one in the place of the other.
+    """
+    others = getattr(asyncio.tasks, "_py_all_tasks", asyncio.all_tasks)
+    for task in asyncio.all_tasks() | others():
         code = getattr(task.get_coro(), "cr_code", None)
         if code is None or not code.co_filename.startswith(KERNEL):
             yield ("task", id(task)), f"Task is still pending: {task.get_name()} {task.get_coro()}"
@@ -137,6 +142,12 @@ def files(folders: dict[str, set[str]]) -> Found:
             yield (folder, name), f"File is left: {os.path.join(folder, name)}"
 
 
+def policy() -> object:
+    """Return the event-loop policy, which is deprecated from Python 3.14 on."""
+    with warnings.catch_warnings(action="ignore"):
+        return asyncio.get_event_loop_policy()
+
+
 def settings() -> dict[str, Any]:
     """Return all that must be as it was, by name."""
     loop = asyncio.get_running_loop()
@@ -146,7 +157,7 @@ def settings() -> dict[str, Any]:
         "the loop's task factory": loop.get_task_factory(),
         "the loop's exception handler": loop.get_exception_handler(),
         "the loop's debug mode": loop.get_debug(),
-        "the event-loop policy": asyncio.get_event_loop_policy(),
+        "the event-loop policy": policy(),
         "matplotlib's backend": backend() if backend else os.environ.get("MPLBACKEND"),
         "tracemalloc.is_tracing()": tracemalloc.is_tracing(),
         "os.getcwd()": os.getcwd(),
