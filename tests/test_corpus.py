@@ -199,8 +199,9 @@ def run(call: Callable[[], Any]) -> Seen:
     """Run a program by `call`; return all that was seen of it."""
     with watched() as told:
         seen = ended(call)
-    text = told.plain(seen.pop("result"))
-    return {"result": text, **seen, **told.seen(), "raw": told.out.getvalue()}
+    for aspect in ("result", "error", "traceback"):
+        seen[aspect] = told.plain(seen[aspect])
+    return {**seen, **told.seen(), "raw": told.out.getvalue()}
 
 
 def ended(call: Callable[[], Any]) -> Seen:
@@ -236,16 +237,7 @@ def ended(call: Callable[[], Any]) -> Seen:
 def world() -> Seen:
     """What a program shares with all others, and must find and leave as it is."""
     clocks = ("time", "monotonic", "perf_counter", "sleep", "localtime", "gmtime", "strftime")
-    names = (
-        "sleep",
-        "create_task",
-        "gather",
-        "wait_for",
-        "Task",
-        "Future",
-        "run",
-        "new_event_loop",
-    )
+    names = ("sleep", "create_task", "gather", "wait_for", "Task", "Future", "run")
     return {
         "time": {n: getattr(time, n) for n in (*clocks, *(f"{n}_ns" for n in clocks[:3]))},
         "datetime": (datetime.datetime, datetime.date),

@@ -129,14 +129,15 @@ async def shut_down_like_a_server():
             while True:
                 await asyncio.sleep(0.01)
         finally:
-            print("worker", n, "stopped")
+            stopped.append(n)
 
+    stopped = []
     workers = [asyncio.create_task(worker(n)) for n in range(2)]
     await asyncio.sleep(0.03)
     for task in asyncio.all_tasks():
         if task is not asyncio.current_task():
             task.cancel()
-    print(await asyncio.gather(*workers, return_exceptions=True))
+    print(await asyncio.gather(*workers, return_exceptions=True), sorted(stopped))
 
 
 @program
