@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import html
-
 import ipywidgets as widgets
 
 from ..camera.run import Lane, Run
 from ..camera.steps import Steps
 from .picture import Picture, PictureBox
 from .plot import png, timeline
+from .text import escaped, plain
 
 __all__ = ["be_the_loop"]
 
@@ -88,7 +87,9 @@ class _Board(PictureBox):
         self.picture = Picture()
         self.picture.show(png(timeline(run)), run)
         self.states = [widgets.HTML() for _ in self.game.lanes]
-        self.buttons = [widgets.Button(description=lane.name) for lane in self.game.lanes]
+        self.buttons = [
+            widgets.Button(description=plain(lane.name, 100)) for lane in self.game.lanes
+        ]
         for button, lane in zip(self.buttons, self.game.lanes, strict=True):
             button.on_click(lambda _, lane=lane: self._show(self.game.pick(lane)))
         rows = map(widgets.HBox, zip(self.buttons, self.states, strict=True))
@@ -97,7 +98,7 @@ class _Board(PictureBox):
         self._show("Nothing has been picked yet.")
 
     def __repr__(self) -> str:
-        return f"be_the_loop, {len(self.game.moments)} steps: {self.run!r}"
+        return plain(f"be_the_loop, {len(self.game.moments)} steps: {self.run!r}", 600)
 
     def _show(self, answer: str) -> None:
         game = self.game
@@ -112,4 +113,4 @@ class _Board(PictureBox):
 
 
 def _large(*lines: str) -> str:
-    return f'<div style="font-size: 15px">{"<br>".join(map(html.escape, lines))}</div>'
+    return f'<div style="font-size: 15px">{"<br>".join(map(escaped, lines))}</div>'

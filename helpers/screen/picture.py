@@ -9,8 +9,9 @@ import ipywidgets as widgets
 from traitlets import Unicode
 
 from ..camera.run import Run
+from .text import plain
 
-__all__ = ["Picture", "PictureBox"]
+__all__ = ["Picture", "PictureBox", "button"]
 
 
 class Picture(widgets.Image):  # type: ignore[misc]
@@ -37,7 +38,7 @@ class Picture(widgets.Image):  # type: ignore[misc]
     def show(self, png: bytes, run: Run) -> None:
         """Show this picture of the run."""
         self.value = png
-        self.tooltip = f"Timeline: {run!r}"
+        self.tooltip = plain(f"Timeline: {run!r}", 600)
 
 
 class PictureBox(widgets.VBox):  # type: ignore[misc]
@@ -51,5 +52,20 @@ class PictureBox(widgets.VBox):  # type: ignore[misc]
         data = bundle[0] if isinstance(bundle, tuple) else bundle
         if data is not None:
             data["text/plain"] = repr(self)
-            data["image/png"] = base64.b64encode(self.picture.value).decode()
+            if self.picture.value:
+                data["image/png"] = base64.b64encode(self.picture.value).decode()
         return bundle
+
+
+def button(text: str, name: str, tooltip: str | None = None, **layout: str) -> Any:
+    """A button with an icon, which is the last part of its name, that of its class.
+
+    Examples
+    --------
+    >>> button("Back", "replay-step-backward").icon
+    'step-backward'
+    """
+    icon = name.partition("-")[2]
+    made = widgets.Button(description=text, icon=icon, tooltip=tooltip, layout=layout)
+    made.add_class(name)
+    return made

@@ -158,8 +158,8 @@ class _Drawn:
 
     def __init__(self, title: str, run: Run) -> None:
         self.title, self.run = plain(title, _MOST_LETTERS, keep="\n"), run
-        self.lanes = list(run.lanes) if len(run.lanes) <= _MOST_LANES else run.sample(_SAMPLE)
-        left_out = len(self.lanes) < len(run.lanes)
+        self.lanes = list(run.lanes) if run.lane_count <= _MOST_LANES else run.sample(_SAMPLE)
+        left_out = len(self.lanes) < run.lane_count
         # How many lanes stand above those that are left out; 0 if none are.
         self.gap = len(self.lanes) // 2 if left_out else 0
         alone = not self.lanes or run.root.ending == "failed"
@@ -175,7 +175,7 @@ class _Drawn:
         self.ended_badly = {
             row: lane
             for row, lane in zip(self.rows, self.lanes, strict=True)
-            if lane.ending in _ENDINGS and (run.over or lane.ending != "pending")
+            if lane.ending in _ENDINGS and (run.finished or lane.ending != "pending")
         }
 
     def without_room(self, label_every: int) -> dict[int, str]:
@@ -292,7 +292,7 @@ def _draw(
     boxes = [_rectangle(start, end, loop, 0.25 * unit) for start, end in held]
     _bars(ax, {("", "running"): boxes}, {"": _OTHER})
     if drawn.gap:
-        more = f"⋮ {len(run.lanes) - len(lanes):,} more"
+        more = f"⋮ {run.lane_count - len(lanes):,} more"
         ax.text(0, drawn.gap + 1.5, more, fontsize=_FONT, va="center_baseline")
     for row, lane in zip(drawn.rows, lanes, strict=True):
         alike: dict[tuple[str, State], list[tuple[float, float]]] = {}
@@ -434,8 +434,8 @@ def _paint(colour: str, state: State) -> tuple[str, str]:
 def _ending(lane: Lane, run: Run) -> str:
     if lane.ending == "pending" and isinstance(run.error, Deadlock):
         return "… stuck"
-    if lane.error is not None and lane.ending == "failed":
-        return "✖ " + plain(type(lane.error).__name__, 40)
+    if lane.error and lane.ending == "failed":
+        return "✖ " + plain(lane.error, 40)
     return _ENDINGS[lane.ending]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import html
 import inspect
 import textwrap
 from contextlib import suppress
@@ -15,8 +14,9 @@ import ipywidgets as widgets
 from ..camera.chain import is_own
 from ..camera.run import Lane, Run, Segment
 from ..camera.steps import Step, Steps
-from .picture import Picture, PictureBox
+from .picture import Picture, PictureBox, button
 from .plot import png, timeline
+from .text import escaped, plain
 
 __all__ = ["Replay", "replay"]
 
@@ -33,7 +33,7 @@ def replay(run: Run) -> Replay:
     Parameters
     ----------
     run
-        What `simulate` or `record` handed back.
+        What `simulate` or `record` returned.
 
     Raises
     ------
@@ -78,8 +78,8 @@ class Replay(PictureBox):
         self.step = widgets.IntSlider(
             min=1, max=max(count, 1), description="step", layout={"width": "26em"}
         )
-        self.back = _button("Back", "step-backward")
-        self.forward = _button("Forward", "step-forward")
+        self.back = button("Back", "replay-step-backward", width="7em")
+        self.forward = button("Forward", "replay-step-forward", width="7em")
         self.source, self.lanes = _panel(), _panel()
         rows = [min(len(source), _ROWS) + 4 for source in self._sources.values()]
         rows.append(min(self.moments.lane_count, 3 * _MOST) + 6)
@@ -105,7 +105,7 @@ class Replay(PictureBox):
 
     def __repr__(self) -> str:
         count = len(self.moments)
-        return f"replay of {count:,} step{'s' * (count != 1)}: {self.run!r}"
+        return plain(f"replay of {count:,} step{'s' * (count != 1)}: {self.run!r}", 600)
 
     def _draw(self) -> None:
         """The timeline, once; and where in it the cursor goes."""
@@ -174,7 +174,7 @@ def _source(code: CodeType) -> list[tuple[int, str]]:
 def _marked(moment: Step, source: list[tuple[int, str]]) -> str:
     """The call that runs, the line marked where it goes on and the one where it stops."""
     step = moment.segment
-    name = html.escape(step.call)
+    name = escaped(step.call)
     if not source:
         why = "is not at hand" if is_own(step.code) else "is that of a library"
         return f"<p>The source of <code>{name}</code> {why}.</p>"
@@ -204,9 +204,8 @@ def _row(number: int, line: str, begins: int, ends: int | None) -> str:
     colour = "#ffe9a8" if number == ends else "transparent"
     if number == begins:
         colour = "#bfe0ff"
-    return _line(
-        f'{mark} <span style="color: #777">{number:>3}</span>  {html.escape(line)}', colour
-    )
+    code = escaped(line, keep="\t")
+    return _line(f'{mark} <span style="color: #777">{number:>3}</span>  {code}', colour)
 
 
 def _line(text: str, colour: str = "transparent") -> str:
@@ -249,24 +248,24 @@ def _then(moment: Step) -> str:
     if moment.calls_into is not None:
         return f"{begin}goes into {_code(moment.calls_into)}, at once"
     if stops.state == "waiting":
-        inside = "" if stops.code is step.code else f" in <code>{html.escape(stops.call)}</code>"
+        inside = "" if stops.code is step.code else f" in <code>{escaped(stops.call)}</code>"
         return f"{begin}waits{inside} for {_what(stops)}"
     return begin + ("lets the others go first" if stops.state == "ready" else "goes on")
 
 
 def _ending(lane: Lane) -> str:
-    if lane.ending == "failed" and lane.error is not None:
-        return f"failed with {html.escape(type(lane.error).__name__)}"
+    if lane.ending == "failed" and lane.error:
+        return f"failed with {escaped(lane.error)}"
     return lane.ending
 
 
 def _what(segment: Segment) -> str:
     due = "" if segment.until is None else f", until {segment.until:.3f} s"
-    return f"{html.escape(segment.what)}{due}"
+    return f"{escaped(segment.what)}{due}"
 
 
 def _code(lane: Lane) -> str:
-    return f"<code>{html.escape(lane.name)}</code>"
+    return f"<code>{escaped(lane.name)}</code>"
 
 
 def _list(names: list[str], numbered: bool = False, before: int = 0) -> str:
@@ -300,9 +299,3 @@ def _panel() -> Any:
             "margin": "4px 2px",
         }
     )
-
-
-def _button(text: str, icon: str) -> Any:
-    button = widgets.Button(description=text, icon=icon, layout={"width": "7em"})
-    button.add_class(f"replay-{icon}")
-    return button

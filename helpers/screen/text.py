@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from collections.abc import Set
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from matplotlib.ft2font import FT2Font
 
-__all__ = ["Font", "as_drawn", "cut", "message", "plain", "value", "width"]
+__all__ = ["Font", "as_drawn", "cut", "escaped", "message", "plain", "value", "width"]
 
 _JOINERS = {"\u200c", "\u200d"}  # they shape Persian, the scripts of India, and emoji
 _INK = {"L", "N", "P", "S"}  # the kinds of characters that cannot be empty
@@ -42,6 +43,17 @@ def _is_letter(c: str) -> bool:
 
 def _escape(c: str) -> str:
     return c.encode("unicode_escape").decode()
+
+
+def escaped(text: str, most: int = 300, *, keep: str = "") -> str:
+    """The text in HTML.
+
+    Examples
+    --------
+    >>> escaped("<b>")
+    '&lt;b&gt;'
+    """
+    return html.escape(plain(text, most, keep=keep))
 
 
 def message(error: BaseException, most: int = 300) -> str:
