@@ -15,8 +15,9 @@ from typing import Any, Protocol
 
 import ipywidgets as widgets
 
-from ..camera.clock import RealIO, check_coroutine_function, simulate
+from ..camera.clock import check_coroutine_function, simulate
 from ..camera.interrupt import interruptible
+from ..camera.outside import RealIO
 from ..camera.prints import collected
 from ..camera.run import Run
 from ..camera.trace import Camera
@@ -25,7 +26,7 @@ from .picture import Picture, PictureBox, button
 from .plot import compare, png, timeline
 from .text import message, plain, value
 
-__all__ = ["Explorer", "explore"]
+__all__ = ["DoesNotStop", "Experiment", "Explorer", "NoCoroutine", "explore"]
 
 _TURNS, _PATIENCE = 50_000, 5.0  # of the loop, and real seconds, for a program behind a slider
 _FRAME = 0.15  # real seconds between two pictures of a run for real
@@ -88,11 +89,11 @@ class _View(Protocol):
         """Let a run in real time be stopped, or not."""
 
 
-class _NoCoroutine(TypeError):
+class NoCoroutine(TypeError):
     """What was called returned something else."""
 
 
-class _DoesNotStop(RuntimeError):
+class DoesNotStop(RuntimeError):
     """It runs in real time, and goes on when it is asked to stop."""
 
 
@@ -111,7 +112,7 @@ class _Request:
 
 
 class Experiment:
-    """Runs a coroutine function again and again, each time with other values.
+    """The logic of an explorer: runs a function again and again, each time with other values.
 
     Whatever comes of the latest is shown. What is at hand meanwhile is shown too, so that a
     picture follows the mouse; but nothing older is once a run in real time was asked for, and a
@@ -154,7 +155,7 @@ class Experiment:
                 raise
             self.stop()
             self._runs.wait_idle(2 * _GRACE)
-        if isinstance(self.error, _NoCoroutine):
+        if isinstance(self.error, NoCoroutine):
             raise self.error
 
     def move(self, values: dict[str, Any]) -> None:
@@ -200,12 +201,12 @@ class Experiment:
             return
         try:
             with collected() as text:
-                program = partial(_call, self.function, request.values)
                 if request.real:
                     run = self._in_thread(request)
                     run.output = text.value()
                 else:
-                    run = simulate(program, max_turns=_TURNS, patience=_PATIENCE)
+                    call = _Call(self.function, **request.values)
+                    run = simulate(call, max_turns=_TURNS, patience=_PATIENCE)
             self._show(request, run)
         except BaseException as error:  # whatever it raises, the next move works
             self._say(request, error)
@@ -223,7 +224,7 @@ class Experiment:
         threading.Thread(target=copy_context().run, args=(work,), daemon=True).start()
         while not concurrent.futures.wait([ended], 0.1).done:
             if request.stopped and not concurrent.futures.wait([ended], _GRACE).done:
-                raise _DoesNotStop("it was asked to stop, does not, and is left in its thread")
+                raise DoesNotStop("it was asked to stop, does not, and is left in its thread")
         return ended.result()
 
     def _start(self, request: _Request) -> None:
@@ -261,7 +262,7 @@ class Experiment:
         loop.call_soon(self._began, request)
         try:
             with interruptible(camera):
-                return await camera.film(_call(self.function, request.values))
+                return await camera.film(_Call(self.function, **request.values)())
         finally:
             limit.cancel()
             self._tell_whether_it_runs()
@@ -337,15 +338,18 @@ def _within(error: BaseException | None) -> Iterator[BaseException]:
                 seen.append(other)
 
 
-def _call(function: Callable[..., Any], values: dict[str, Any]) -> Coroutine[Any, Any, Any]:
-    coroutine = function(**values)
-    if isinstance(coroutine, Coroutine):
-        return coroutine
-    name = _name(function)
-    raise _NoCoroutine(
-        f"{name}() gave back {value(coroutine)}, not a coroutine, so nothing in it can wait: "
-        f"write `async def {name}`"
-    )
+class _Call(partial[Any]):
+    """A call of a function, whose arguments may have any name, that must return a coroutine."""
+
+    def __call__(self) -> Coroutine[Any, Any, Any]:
+        coroutine = super().__call__()
+        if isinstance(coroutine, Coroutine):
+            return coroutine
+        name = _name(self)
+        raise NoCoroutine(
+            f"{name}() returned {value(coroutine)}, not a coroutine, so nothing in it can wait: "
+            f"write `async def {name}`"
+        )
 
 
 # --- The view ------------------------------------------------------------------------------

@@ -10,10 +10,10 @@ from typing import Generic, TypeVar
 
 __all__ = ["Latest"]
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
-class Latest(Generic[T]):
+class Latest(Generic[_T]):
     """Does the latest of what is asked of it, on a thread that ends when all is done.
 
     Parameters
@@ -30,13 +30,13 @@ class Latest(Generic[T]):
     (True, ['a picture'])
     """
 
-    def __init__(self, do: Callable[[T], object]) -> None:
+    def __init__(self, do: Callable[[_T], object]) -> None:
         self._do = do
         self._changed = threading.Condition()
-        self._asked: list[T] = []  # at most one
+        self._asked: list[_T] = []  # at most one
         self._works = False
 
-    def ask(self, what: T) -> None:
+    def ask(self, what: _T) -> None:
         """Ask for this, in place of what still waits; from any thread."""
         with self._changed:
             self._asked = [what]

@@ -22,7 +22,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Patch
 from matplotlib.text import Text
 
-from ..camera.clock import Deadlock
+from ..camera.fastforward import Deadlock
 from ..camera.run import Lane, Run, Segment, State
 from .style import StyledFigure, in_our_style, lock
 from .text import Font, as_drawn, cut, plain, width

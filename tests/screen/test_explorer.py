@@ -17,7 +17,7 @@ import pytest
 
 from helpers import Run, explore, infer, load_data, simulate
 from helpers import explore as face
-from helpers.camera.trace import Camera
+from helpers.camera import FastForwardLoop
 
 module = sys.modules["helpers.screen.explorer"]  # as an attribute of `helpers` it is the function
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -62,7 +62,7 @@ async def until(condition: Callable[[], Any], seconds: float = 20.0) -> None:
 
 def settled(explorer: Any) -> Any:
     """The explorer, once it has done all that was asked for."""
-    wait(lambda: not explorer._working)
+    assert explorer.experiment.wait_idle(20)
     return explorer
 
 
@@ -133,7 +133,7 @@ def test_controls_follow_interact() -> None:
         "x": "FloatSlider",
         "how": "Dropdown",
         "on": "Checkbox",
-        "name": "BoundedText",
+        "name": "Text",
         "mine": "IntText",
     }
     assert explorer.controls["mine"] is mine
@@ -259,7 +259,7 @@ def test_it_answers_from_a_loop_that_never_turns() -> None:
     async def main() -> None:
         explorer = explore(story, files=(1, 12), at_once=True)
         explorer.controls["files"].value = 9
-        wait(lambda: not explorer._working)  # blocks the loop on purpose
+        wait(lambda: explorer.experiment.wait_idle(0))  # blocks the loop on purpose
         assert text(explorer) == repr(simulate(story, files=9, at_once=True))
 
     play(main)
@@ -297,9 +297,8 @@ def test_pin_during_a_burst_keeps_a_run_with_its_own_values() -> None:
     for files in range(1, 41):
         explorer.controls["files"].value = files
     explorer.pin.click()
-    name, run = explorer._pinned
-    files = int(re.search(r"files=(\d+)", name)[1])
-    assert repr(run) == repr(simulate(story, files=files, at_once=True))
+    values, run = explorer.experiment.pinned
+    assert repr(run) == repr(simulate(story, **values))
     settled(explorer)
 
 
@@ -314,7 +313,7 @@ def test_run_for_real_ends_with_the_real_run() -> None:
         simulated = explorer.picture.value
         assert not explorer.play.disabled and explorer.stop.disabled
         explorer.play.click()
-        await until(lambda: explorer.run.real and explorer.run.over)
+        await until(lambda: explorer.run.real and explorer.run.finished)
         await until(lambda: explorer.stop.disabled)
         assert explorer.run.result == 3
         assert explorer.run.seconds >= 0.05
@@ -341,7 +340,7 @@ def test_bars_grow_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
         explorer = explore(until_seen, parts=(1, 3))
         explorer.line.observe(lambda change: shown.append(text(explorer)), "value")
         explorer.play.click()
-        await until(lambda: explorer.run.real and explorer.run.over)
+        await until(lambda: explorer.run.real and explorer.run.finished)
         await until(lambda: explorer.stop.disabled)
         await asyncio.sleep(0.2)
 
@@ -371,7 +370,7 @@ def test_an_interrupt_stops_a_run_for_real(holds: bool) -> None:
         held.clear()
         threading.Thread(target=interrupt, daemon=True).start()
         explorer.play.click()
-        await until(lambda: explorer.run.real and explorer.run.over and explorer.stop.disabled)
+        await until(lambda: explorer.run.real and explorer.run.finished and explorer.stop.disabled)
         over.set()
         assert text(explorer).startswith("cancelled after")
         assert explorer.run.seconds < 60
@@ -393,29 +392,6 @@ def test_an_interrupt_stops_a_run_for_real(holds: bool) -> None:
         signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.parametrize("first", [0, 1], ids=["the first", "the second"])
-def test_two_runs_that_overlap_leave_the_interrupt_as_it_was(first: int) -> None:
-    """Whichever ends first: ■ stops both while they run, and afterwards means what it meant."""
-    heard: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
-    try:
-        now = signal.getsignal(signal.SIGINT)
-        loop = asyncio.new_event_loop()
-        runs = [module._interruptible(loop, Camera()) for _ in range(2)]
-        for run in runs:
-            run.__enter__()
-        signal.raise_signal(signal.SIGINT)
-        assert len(loop._ready) == len(runs) and len(heard) == 1  # type: ignore[attr-defined]
-        runs.pop(first).__exit__(None, None, None)
-        signal.raise_signal(signal.SIGINT)
-        assert len(loop._ready) == 3 and len(heard) == 2  # type: ignore[attr-defined]
-        runs.pop().__exit__(None, None, None)
-        assert signal.getsignal(signal.SIGINT) is now
-        loop.close()
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def test_a_run_for_real_that_never_ends_does_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody need be there to stop it: the tab may have been closed."""
     monkeypatch.setattr(module, "_LONGEST", 0.2)
@@ -423,7 +399,7 @@ def test_a_run_for_real_that_never_ends_does_so(monkeypatch: pytest.MonkeyPatch)
     async def main() -> None:
         explorer = explore(short, parts=(2, 4), seconds=widgets.FloatText(3_600.0))
         explorer.play.click()
-        await until(lambda: explorer.run.real and explorer.run.over and explorer.stop.disabled)
+        await until(lambda: explorer.run.real and explorer.run.finished and explorer.stop.disabled)
         assert text(explorer).startswith("cancelled after")
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
@@ -450,7 +426,7 @@ def test_stop_cancels_what_runs() -> None:
         explorer.play.click()
         await until(lambda: explorer.run.real)  # a first picture of it
         explorer.stop.click()
-        await until(lambda: explorer.run.over and explorer.stop.disabled)
+        await until(lambda: explorer.run.finished and explorer.stop.disabled)
         assert text(explorer).startswith("cancelled after")
         return explorer.run
 
@@ -476,7 +452,8 @@ def test_a_move_supersedes_a_real_run(monkeypatch: pytest.MonkeyPatch) -> None:
         explorer.play.click()
         await until(lambda: explorer.run.real)
         explorer.controls["parts"].value = 3
-        await until(lambda: 2 in ended and not explorer._working and explorer.stop.disabled)
+        await until(lambda: 2 in ended and explorer.stop.disabled)
+        await until(lambda: explorer.experiment.wait_idle(0))
         await asyncio.sleep(0.1)
         assert text(explorer) == repr(simulate(slow, parts=3)) == "180.00 s"
 
@@ -488,7 +465,7 @@ def test_a_move_right_after_play_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     real = []
 
     async def slow(parts: int) -> None:
-        if type(asyncio.get_running_loop()).__name__ != "FastForwardLoop":
+        if not isinstance(asyncio.get_running_loop(), FastForwardLoop):
             real.append(parts)
         await asyncio.sleep(60.0 * parts)
 
@@ -496,7 +473,7 @@ def test_a_move_right_after_play_wins(monkeypatch: pytest.MonkeyPatch) -> None:
         explorer = explore(slow, parts=(1, 3))
         explorer.play.click()
         explorer.controls["parts"].value = 1
-        await until(lambda: not explorer._working)
+        await until(lambda: explorer.experiment.wait_idle(0))
         await asyncio.sleep(0.05)
         assert text(explorer) == "60.00 s"
 
@@ -512,8 +489,8 @@ def test_play_right_after_a_move_wins() -> None:
         for parts in range(1, 31):
             explorer.controls["parts"].value = parts
         explorer.play.click()
-        await until(lambda: explorer.run.real and explorer.run.over and explorer.stop.disabled)
-        await until(lambda: not explorer._working)
+        await until(lambda: explorer.run.real and explorer.run.finished and explorer.stop.disabled)
+        await until(lambda: explorer.experiment.wait_idle(0))
         assert "(real)" in text(explorer)
         assert explorer.run.result == 30
 
@@ -539,7 +516,7 @@ def test_play_twice_runs_the_second() -> None:
         explorer.play.click()
         await asyncio.sleep(0.1)
         explorer.play.click()
-        await until(lambda: explorer.run.real and explorer.run.over and explorer.stop.disabled)
+        await until(lambda: explorer.run.real and explorer.run.finished and explorer.stop.disabled)
         assert explorer.run.error is None
         assert endings == ["cancelled", "done"]
 
@@ -554,7 +531,7 @@ def test_buttons_may_be_clicked_on_another_thread() -> None:
         await asyncio.to_thread(explorer.play.click)
         await until(lambda: explorer.run.real)
         await asyncio.to_thread(explorer.stop.click)
-        await until(lambda: explorer.run.over and explorer.stop.disabled)
+        await until(lambda: explorer.run.finished and explorer.stop.disabled)
         return explorer.run
 
     assert play(main).pending == []
@@ -615,7 +592,7 @@ def test_an_error_in_real_time_is_shown_as_well() -> None:
     async def main() -> None:
         explorer = explore(broken, files=(1, 3))
         explorer.play.click()
-        await until(lambda: explorer.run.real and explorer.run.over and explorer.stop.disabled)
+        await until(lambda: explorer.run.real and explorer.run.finished and explorer.stop.disabled)
         assert "ValueError: no such file" in text(explorer)
 
     play(main)
@@ -680,18 +657,21 @@ def test_an_object_that_is_called_may_give_a_coroutine_or_not() -> None:
     explorer = explore(Sometimes(), files=(1, 3))
     explorer.controls["files"].value = 3
     assert text(settled(explorer)) == (
-        "TypeError: sometimes() gave back None, not a coroutine: write `async def sometimes`"
+        "NoCoroutine: sometimes() returned None, not a coroutine, so nothing in it can wait: "
+        "write `async def sometimes`"
     )
 
 
-def test_a_plain_function_is_refused_at_once() -> None:
-    """Before it is called, and with the mend."""
+@pytest.mark.parametrize("real", [False, True])
+def test_a_plain_function_is_refused_at_once(real: bool) -> None:
+    """With what came of it, and the mend."""
 
     def plain(files: int) -> int:
-        raise AssertionError("was called")
+        return files
 
-    with pytest.raises(TypeError, match="plain function, so nothing in it can wait"):
-        explore(plain, files=(1, 3))
+    wrong = r"plain\(\) returned 2, not a coroutine, so nothing in it can wait: write `async def "
+    with pytest.raises(TypeError, match=wrong):
+        explore(plain, real=real, files=(1, 3))
 
 
 def test_whatever_is_returned_is_kept() -> None:
@@ -738,7 +718,7 @@ def test_prints_of_a_real_run_are_shown(capsys: pytest.CaptureFixture[str]) -> N
     async def main() -> None:
         explorer = explore(chatty, lines=[2])
         explorer.play.click()
-        await until(lambda: explorer.run.real and explorer.run.over and explorer.stop.disabled)
+        await until(lambda: explorer.run.real and explorer.run.finished and explorer.stop.disabled)
         assert "realreal" in explorer.printed.value
 
     play(main)

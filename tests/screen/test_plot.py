@@ -118,7 +118,7 @@ def so_far(files: int, seconds: float) -> Run:
         film = asyncio.create_task(camera.film(together(files)))
         await asyncio.sleep(seconds)
         run = camera.run()
-        camera.task.cancel()
+        camera.stop()
         await film
         return run
 
@@ -591,7 +591,7 @@ def test_names_look_as_if_written_anew() -> None:
             figure = timeline(simulate(together, 12))
             figure.set_dpi(dpi)
             for text in figure.axes[0].texts if names else ():
-                del text.draw
+                text.__class__ = Text
             figure.canvas.draw()
             picture = np.asarray(figure.canvas.buffer_rgba())[..., :3]
             edge = int(figure.axes[0].bbox.x0) - 2

@@ -252,7 +252,7 @@ def test_going_into_an_awaited_coroutine_is_told_from_waiting():
     assert "‖ calls from here" in squeezed(shown.source)
     shown.step.value = 2
     assert "then waits for sleep, until 0.650 s" in squeezed(shown.lanes)
-    assert shown.moments[-1].into is None
+    assert shown.moments[-1].calls_into is None
 
 
 def test_marks_the_line_of_a_root_that_awaits_in_turn():
