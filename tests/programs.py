@@ -7,7 +7,8 @@ from typing import Any, TypeAlias
 
 from hypothesis import strategies as st
 
-from helpers.camera.clock import FastForwardLoop, busy
+from helpers.camera.clock import busy
+from helpers.camera.fastforward import FastForwardLoop
 
 Node: TypeAlias = tuple[str, int, list[Any]]  # its kind, how many units of time, and what is in it
 
@@ -304,11 +305,6 @@ async def in_order(coroutine: Coroutine[Any, Any, Any]) -> Any:
             for task in sorted(left, key=hash):
                 task.cancel()
             await asyncio.wait(left)
-
-
-async def as_a_task(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Await a program as the camera does: what it leaves behind has a turn more than without."""
-    return await asyncio.create_task(coroutine)
 
 
 def fast(main: Callable[..., Coroutine[Any, Any, Any]], *args: Any) -> Any:

@@ -23,9 +23,9 @@ ROOMS = {
 }
 ORDER = {
     "world": ["data", "load", "infer"],
-    "camera": ["chain", "prints", "run", "trace", "steps", "clock"],
+    "camera": ["cpython texts prints", "chain", "run", "direct", "door", "trace", "outside", "fastforward", "watches", "clock", "interrupt", "steps"],
     "screen": ["plot", "picture", "explorer", "replay", "game"],
-    "checks": ["verdict", "coroutines event_loop exceptions gather semaphores"],
+    "checks": ["words", "verdict", "answers", "doubles", "coroutines event_loop exceptions gather semaphores"],
 }
 FACE = "__init__"
 MODULES = sorted(

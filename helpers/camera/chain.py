@@ -8,26 +8,33 @@ installed packages and outside those rooms of this package that film, show and j
 from __future__ import annotations
 
 import asyncio
-import dis
-import gc
+import enum
 import inspect
 import pathlib
 import sysconfig
+from collections import namedtuple
 from functools import cache
-from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType
+from types import (
+    AsyncGeneratorType,
+    CodeType,
+    CoroutineType,
+    FrameType,
+    GeneratorType,
+    GetSetDescriptorType,
+    MappingProxyType,
+    MemberDescriptorType,
+)
 from typing import Any
 
+from .cpython import code_of, frame_of, unwrap_awaitable
+
 __all__ = [
+    "SLEEP",
     "arguments",
-    "awaits_last",
-    "behind",
     "call_name",
-    "code_of",
-    "fate",
-    "frame_of",
+    "follow_awaits",
     "is_own",
-    "line_of",
-    "look",
+    "is_own_file",
 ]
 
 _HELPERS = pathlib.Path(__file__).parent.parent
@@ -53,11 +60,16 @@ _own = _Own()
 
 
 def is_own(code: CodeType) -> bool:
-    """Whether `code` is the learner's own, not a library's."""
+    """Return whether `code` is the learner's own, not a library's."""
     return _own[code.co_filename]
 
 
-def look(
+def is_own_file(filename: str) -> bool:
+    """Return whether the code of a file is the learner's own."""
+    return _own[filename]
+
+
+def follow_awaits(
     coroutine: Any, timed: bool = True
 ) -> tuple[list[Any], CodeType, int, CodeType | None, float | None]:
     """Follow a suspended `coroutine` down its chain of awaits, if `timed` to the timer at its end.
@@ -81,7 +93,7 @@ def look(
     >>> async def main():
     ...     task = asyncio.create_task(load())
     ...     await asyncio.sleep(0)
-    ...     _, code, _, what, _ = look(task.get_coro())
+    ...     _, code, _, what, _ = follow_awaits(task.get_coro())
     ...     task.cancel()
     ...     return call_name(code), call_name(what)
     >>> asyncio.run(main())
@@ -94,7 +106,7 @@ def look(
     while node is not None:
         if type(node) is CoroutineType:
             code = node.cr_code
-            if code is _SLEEP:
+            if code is SLEEP:
                 what = what or code
                 frame = node.cr_frame if timed else None
                 if frame is not None and (timer := frame.f_locals.get("h")) is not None:
@@ -106,13 +118,13 @@ def look(
         elif type(node) is AsyncGeneratorType:
             code, after = node.ag_code, node.ag_await
         else:
-            node = behind(node)
+            node = unwrap_awaitable(node)
             continue
         if _own[code.co_filename]:
             if code.co_name not in _PARTS:
                 own.append(node)
             what = None
-        elif what is None or (_is_inner(what.co_qualname) and not _is_inner(code.co_qualname)):
+        elif what is None or (_is_detail(what.co_qualname) and not _is_detail(code.co_qualname)):
             what = code
         node = after
     last = own[-1] if own else coroutine
@@ -124,30 +136,11 @@ def look(
 
 
 _PARTS = {"<listcomp>", "<setcomp>", "<dictcomp>"}  # of the call they stand in, on Python 3.11
-_SLEEP = asyncio.sleep.__code__
-_WRAPPERS = {
-    "async_generator_asend",
-    "async_generator_athrow",
-    "coroutine_wrapper",
-    "anext_awaitable",
-}
-
-
-def behind(node: Any) -> Any:
-    """What stands behind an awaitable that hides what it awaits, such as that of `async for`."""
-    if type(node).__name__ not in _WRAPPERS:
-        return None
-    for other in gc.get_referents(node):
-        kind = type(other)
-        if kind in (CoroutineType, AsyncGeneratorType, GeneratorType):
-            return other
-        if kind.__name__ in _WRAPPERS:
-            return other
-    return None
+SLEEP = asyncio.sleep.__code__
 
 
 def call_name(code: CodeType) -> str:
-    """The name by which people know a call: `load`, `Semaphore.acquire`, `as_completed`.
+    """Return the name by which people know a call: `load`, `Semaphore.acquire`, `as_completed`.
 
     Examples
     --------
@@ -166,51 +159,18 @@ def _library_name(qualname: str) -> str:
 
 
 @cache
-def _is_inner(qualname: str) -> bool:
+def _is_detail(qualname: str) -> bool:
     """Whether a library's call is its inner business, as `_wait` or `__aexit__` are."""
     if ".__" in qualname:
         return True
     return _library_name(qualname) == qualname and qualname.rpartition(".")[2].startswith("_")
 
 
-def code_of(call: Any) -> CodeType:
-    """The code of a coroutine, generator or async generator, or of something that wraps one."""
-    if type(call) is CoroutineType:
-        return call.cr_code
-    for attribute in ("cr_code", "gi_code", "ag_code"):
-        code = getattr(call, attribute, None)
-        if isinstance(code, CodeType):
-            return code
-    return compile("", type(call).__qualname__, "exec").replace(co_qualname=type(call).__qualname__)
-
-
-def frame_of(call: Any) -> FrameType | None:
-    """Its frame, or None once it has ended."""
-    if type(call) is CoroutineType:
-        return call.cr_frame
-    for attribute in ("cr_frame", "gi_frame", "ag_frame"):
-        frame = getattr(call, attribute, None)
-        if isinstance(frame, FrameType):
-            return frame
-    return None
-
-
-@cache
-def _lines(code: CodeType) -> list[int | None]:
-    return [start for start, *_ in code.co_positions()]
-
-
-def line_of(code: CodeType, lasti: int) -> int:
-    """The line of an instruction; that of the definition for a call that has not begun."""
-    line = _lines(code)[lasti // 2] if lasti >= 0 else None
-    return code.co_firstlineno if line is None else line
-
-
 def arguments(frame: FrameType | None, most: int = 2) -> tuple[str, ...]:
-    """The first arguments of a call that has not begun, short enough to name a lane.
+    """Return the first arguments of a call that has not begun, short enough to name a lane.
 
     Strings, numbers and file names are shown, and things with a `name`; others are left out, and
-    so are those that can only be given by name.
+    so are those that can only be given by name. Nothing of the learner's is run to find out.
 
     Examples
     --------
@@ -233,7 +193,7 @@ def arguments(frame: FrameType | None, most: int = 2) -> tuple[str, ...]:
     for value in values:
         try:
             text = _shown(value)
-        except Exception:  # a number too long to be written, a property that fails
+        except ValueError:  # a number too long to be written
             continue
         if text is not None:
             shown.append(text)
@@ -244,53 +204,45 @@ def arguments(frame: FrameType | None, most: int = 2) -> tuple[str, ...]:
 
 def _shown(value: Any) -> str | None:
     if type(value) not in _PLAIN:
-        value = value.name if isinstance(value, pathlib.PurePath) else getattr(value, "name", None)
-        if not isinstance(value, str):
+        value = _name(value)
+        if type(value) is not str:
             return None
-    elif type(value) is str and len(value) > _LONG:
+    if type(value) is str and len(value) > _LONG:
         value = value[: _LONG - 1] + "…"
     return repr(value)
 
 
-@cache
-def _opnames(code: CodeType) -> tuple[str, ...]:
-    return tuple(dis.opname[op] for op in code.co_code)
+_PATHS = (
+    pathlib.PosixPath,
+    pathlib.WindowsPath,
+    pathlib.PurePosixPath,
+    pathlib.PureWindowsPath,
+)
 
 
-def fate(frame: FrameType) -> str:
-    """How a call that is off the chain has ended: `returned` or `raised`.
-
-    The instruction that it stopped at tells. An async generator may also be `suspended`.
-    """
-    op = _opnames(frame.f_code)[max(frame.f_lasti, 0)]
-    if op.startswith("RETURN"):
-        return "returned"
-    generator = frame.f_code.co_flags & inspect.CO_ASYNC_GENERATOR
-    return "suspended" if generator and op in ("YIELD_VALUE", "RESUME") else "raised"
-
-
-_ON_THE_WAY_OUT = {
-    "CACHE", "SEND", "YIELD_VALUE", "RESUME", "JUMP_BACKWARD_NO_INTERRUPT", "END_SEND",
-    "POP_TOP", "LOAD_CONST", "NOP",
-}  # fmt: skip
-
-
-def awaits_last(frame: FrameType) -> bool:
-    """Whether a suspended call does nothing more, after what it awaits, than return.
-
-    So it is with ``return await load(path)``: the instructions that follow tell.
-    """
-    for op in _opnames(frame.f_code)[frame.f_lasti :: 2]:
-        if op not in _ON_THE_WAY_OUT:
-            return op.startswith("RETURN") and not _is_caught(frame.f_code, frame.f_lasti)
-    return False
+def _name(value: Any) -> Any:
+    """Return its `name`, where that is a plain attribute: properties are code of the learner's."""
+    kind = type(value)
+    if kind in _PATHS:
+        return value.name
+    name = _of_class(kind, "name")
+    if type(name) in _SLOTS:
+        return name.__get__(value, kind)
+    if isinstance(name, enum.property):
+        name = inspect.getattr_static(value, "_name_", None)
+    elif name is None or not hasattr(type(name), "__set__"):  # the object's own comes first
+        attributes = _of_class(kind, "__dict__")
+        if type(attributes) is GetSetDescriptorType:
+            own = attributes.__get__(value, kind)
+            name = own.get("name", name) if type(own) in (dict, MappingProxyType) else name
+    return name
 
 
-def _is_caught(code: CodeType, at: int) -> bool:
-    """Whether an `except`, `finally` or `with` stands around an instruction."""
-    handlers = dis._parse_exception_table(code)  # type: ignore[attr-defined]
-    for _ in handlers:  # those of the await itself come first
-        at = next((entry.target for entry in handlers if entry.start <= at < entry.end), -1)
-        if at < 0 or _opnames(code)[at] == "PUSH_EXC_INFO":
-            return at >= 0
-    return False
+def _of_class(kind: type, name: str) -> Any:
+    for base in kind.__mro__:
+        if name in base.__dict__:
+            return base.__dict__[name]
+    return None
+
+
+_SLOTS = (MemberDescriptorType, type(namedtuple("_One", "name").name))

@@ -1,4 +1,4 @@
-"""The two clocks: run a coroutine fast-forward or in real time, and hand back its `Run`.
+"""The two clocks: run a coroutine fast-forward or in real time, and return its `Run`.
 
 On the fast-forward clock waiting costs nothing and every number is exact.
 """
@@ -8,124 +8,32 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import ctypes
+import functools
 import inspect
-import itertools
-import math
-import selectors
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any
 
-from .prints import collected
+from .chain import call_name, is_own
+from .cpython import free_a_ring
+from .fastforward import Deadlock, FastForwardLoop, Runaway
+from .outside import RealIO, watch_for_the_outside
+from .prints import BoundedText, collected_into, routed
 from .run import Run
-from .trace import Camera, busy_now
+from .texts import one_line
+from .trace import Camera, busy_now, without_the_camera
+from .watches import SimulatedLoop, hold, running_simulation, substituted
 
-__all__ = [
-    "Deadlock",
-    "FastForwardLoop",
-    "RealIO",
-    "Runaway",
-    "busy",
-    "check_coroutine_function",
-    "record",
-    "simulate",
-]
+__all__ = ["busy", "check_coroutine_function", "record", "simulate"]
 
-
-class Deadlock(RuntimeError):
-    """Every coroutine waits for another, and no timer is set: nothing can ever go on."""
-
-
-class Runaway(RuntimeError):
-    """The program does not end."""
-
-
-class RealIO(RuntimeError):
-    """Files, sockets, threads and processes take real time: not on the fast-forward clock."""
-
-
-# --- The fast-forward loop -----------------------------------------------------------------
-
-
-class FastForwardLoop(asyncio.SelectorEventLoop):
-    """An event loop whose clock jumps to the next timer instead of waiting for it."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.turns = 0
-        self.moved = 0  # the last turn in which time passed
-        self.max_turns = sys.maxsize
-        self.numbers = itertools.count()
-        super().__init__(JumpingSelector(self))
-
-    def time(self) -> float:
-        """Seconds since the loop was made, as far as it was fast-forwarded."""
-        return self.now
-
-    def call_at(  # type: ignore[override]
-        self, when: float, callback: Any, *args: Any, context: Any = None
-    ) -> asyncio.TimerHandle:
-        """Set a timer; one for this very moment must still find time to pass, or it never would."""
-        due = OrderedDeadline(max(when, math.nextafter(self.now, math.inf)))
-        due.number = next(self.numbers)
-        return super().call_at(due, callback, *args, context=context)
-
-    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]
-        raise _real_io("a thread or a process")
-
-    async def subprocess_exec(self, *args: Any, **kwargs: Any) -> Any:
-        raise _real_io("a process")
-
-    async def subprocess_shell(self, *args: Any, **kwargs: Any) -> Any:
-        raise _real_io("a process")
-
-
-class OrderedDeadline(float):
-    """When a timer is due: of two for the same moment, the one that was set first comes first."""
-
-    number: int
-
-    def __lt__(self, other: Any) -> bool:
-        return float(self) < float(other) or (self == other and self.number < other.number)
-
-
-class JumpingSelector(selectors.DefaultSelector):
-    """Where a loop sleeps until something happens: here it adds the time instead."""
-
-    def __init__(self, loop: FastForwardLoop) -> None:
-        super().__init__()
-        self.loop = loop
-
-    def select(self, timeout: float | None = None) -> list[Any]:
-        if timeout is None:
-            raise Deadlock
-        self.loop.now += timeout
-        if timeout:
-            self.loop.moved = self.loop.turns
-        if timeout and self.loop.now > 1e6:  # the loop's tolerance of 1e-9 s is lost in rounding
-            self.loop.now = math.nextafter(self.loop.now, math.inf)
-        self.loop.turns += 1
-        if self.loop.turns > self.loop.max_turns:
-            raise Runaway
-        return []
-
-    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        if self.get_map():  # the first is the loop's own
-            raise _real_io("a socket or a pipe")
-        return super().register(fileobj, events, data)
-
-
-def _real_io(what: str) -> RealIO:
-    return RealIO(
-        f"the program uses {what}, which takes real time that cannot be fast-forwarded; "
-        "run it on the real clock: await record(main())"
-    )
-
-
-# --- Running on it -------------------------------------------------------------------------
+_real_clock = time.monotonic  # whatever `time` says meanwhile
+_BEAT = 0.05  # real seconds
+_STILL = 1_000  # turns of a loop after which it is worth saying that no time passed in them
+_LEFT_BEHIND = 1.0  # real seconds that a program gets to end in, once its patience is over
 
 
 def simulate(
@@ -136,18 +44,20 @@ def simulate(
     patience: float = 30.0,
     **kwargs: Any,
 ) -> Run:
-    """Run ``main(*args, **kwargs)`` on a fast-forward loop of its own and hand back its `Run`.
+    """Run ``main(*args, **kwargs)`` on a fast-forward loop of its own and return its `Run`.
 
     It is a plain function: the loop turns in a worker thread, so it can be called from a cell,
     a script or a widget. Tasks that are left when ``main`` ends are cancelled, as by
-    ``asyncio.run``. An error of the program, a deadlock or a runaway is kept in ``run.error``.
+    ``asyncio.run``. An error of the program, a deadlock, a runaway or the use of what takes real
+    time is kept in ``run.error``; SystemExit and KeyboardInterrupt leave as they do from
+    ``asyncio.run``.
 
     Parameters
     ----------
     main
         A coroutine function (``async def``), not a coroutine: ``simulate(main)``.
     max_turns
-        How often the loop may turn before the program counts as one that never ends.
+        How often the loop may turn.
     patience
         Real seconds after which a program that has not ended is stopped.
 
@@ -168,24 +78,16 @@ def simulate(
     """
     check_coroutine_function(main, "simulate")
     _check_arguments(main, args, kwargs)
+    watch_for_the_outside()
     program = _Program(main, args, kwargs, max_turns)
-    thread = threading.Thread(
-        target=contextvars.copy_context().run, args=(program.run,), daemon=True
-    )
-    try:
-        thread.start()
-        give_up = time.monotonic() + patience
-        while not program.over.wait(min(0.5, patience)):
-            if time.monotonic() > give_up:
-                program.why = _endless(f"it was still running after {patience:g} real seconds")
-                _stop(thread, program)
-    except BaseException:  # ■ in a notebook, Ctrl-C in a terminal
-        for _ in range(10):  # the program may catch that, and needs a moment to put all back
-            _stop(thread, program)
-            if program.over.wait(0.1):
-                break
-        raise
-    return program.result()
+    # A program may leave another stdout; beside a widget's thread a cell may have put its own.
+    alone = threading.current_thread() is threading.main_thread()
+    with substituted(main), routed(restored=alone):
+        try:
+            return program.answer(patience)
+        finally:
+            if text := program.text.value():
+                sys.stdout.write(text)
 
 
 def check_coroutine_function(main: Any, name: str) -> None:
@@ -199,7 +101,7 @@ def check_coroutine_function(main: Any, name: str) -> None:
         )
     if not callable(main):
         raise TypeError(
-            f"{name}() wants a coroutine function (async def), not {type(main).__name__}: {main!r}"
+            f"{name}() wants a coroutine function (async def), not {type(main).__name__}"
         )
     if inspect.isasyncgenfunction(main):
         raise TypeError(
@@ -217,105 +119,194 @@ def _check_arguments(main: Any, args: Any, kwargs: Any) -> None:
     try:
         signature.bind(*args, **kwargs)
     except TypeError as error:
-        name = getattr(main, "__name__", repr(main))
+        name = _name(main)
         raise TypeError(f"simulate({name}, ...) does not fit {name}{signature}: {error}") from None
+
+
+def _name(main: Any) -> str:
+    name = getattr(main, "__name__", None)
+    return name if isinstance(name, str) else type(main).__name__
 
 
 class _Stopped(BaseException):
     """Raised inside a program to end it."""
 
 
+class _Thread(threading.Thread):
+    """One that a program may start: it simulates another."""
+
+
 class _Program:
-    """One program on its way through a fast-forward loop."""
+    """One program on its way through a fast-forward loop, in a thread of its own."""
 
     def __init__(self, main: Any, args: Any, kwargs: Any, max_turns: int) -> None:
-        self.main, self.args, self.kwargs, self.max_turns = main, args, kwargs, max_turns
+        self.call = functools.partial(main, *args, **kwargs)
+        self.name = _name(main)
+        self.max_turns = max_turns
         self.camera = Camera(real=False)
-        self.loop: FastForwardLoop | None = None
-        self.over = threading.Event()
-        self.why: BaseException | None = None
-        self.ran: Run | None = None
-        self.broken: BaseException | None = None
-        self.printed = ""
+        self.loop = SimulatedLoop()
+        self.text = BoundedText()
+        self.stopped = ""  # why, if it was
+        self.outcome: Future[Run] = Future()
 
-    def run(self) -> None:
+    # In the thread of who asks for it.
+
+    def answer(self, patience: float) -> Run:
+        """Return its `Run`, or raise what leaves it; after `patience` and a second at the most."""
+        context = contextvars.copy_context()
+        self.thread = _Thread(target=context.run, args=(self._work,), daemon=True)
         try:
-            with collected() as text, _sleeping_by_the_clock():
-                try:
-                    self._run()
-                finally:
-                    self.printed = text.value()
-        except BaseException as error:
-            self.broken = error
-        finally:
-            self.over.set()
+            self.thread.start()
+            if not self._ends_within(patience):
+                self._stop(patience)
+                if not self._ends_within(_LEFT_BEHIND):
+                    return self._left_behind()
+        except BaseException:  # ■ in a notebook, Ctrl-C in a terminal
+            for _ in range(10):  # the program may catch that, and needs a moment to put all back
+                self._interrupt()
+                if self._ends_within(0.1):
+                    break
+            raise
+        return self.outcome.result()
 
-    def _run(self) -> None:
-        self.loop = loop = FastForwardLoop()
+    def _ends_within(self, seconds: float) -> bool:
+        """Wait in small portions: an interrupt is heard between two of them."""
+        end = _real_clock() + seconds
+        while not self.outcome.done() and (left := end - _real_clock()) > 0:
+            with suppress(TimeoutError):
+                self.outcome.exception(min(left, 0.5))
+        return self.outcome.done()
+
+    def _stop(self, patience: float) -> None:
+        """End the program where its loop turns next; if it does not turn, where the program is."""
+        self.stopped = (
+            f"it had not ended after {patience:g} real seconds, in which its loop turned "
+            f"{self.loop.turns:,} times; look for a loop without a way out, or, if it is meant to "
+            f"take so long, allow more with patience={2 * patience:g}"
+        )
+        self.loop.max_turns = -1
+        if not self._ends_within(0.2):
+            self.stopped = (
+                f"after {patience:g} real seconds {self._where()} still held the loop; look for a "
+                "loop without an await, or a slow call; if it is meant to take so long, allow "
+                f"more with patience={2 * patience:g}"
+            )
+            self._interrupt()
+
+    def _interrupt(self) -> None:
+        """Raise an error where the program is: in the midst of asyncio's own it would do harm."""
+        self.loop.max_turns = -1
+        if not self._ends_within(0.2) and self.thread.ident is not None:
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                ctypes.c_ulong(self.thread.ident), ctypes.py_object(_Stopped)
+            )
+
+    def _left_behind(self) -> Run:
+        self.camera.close()
+        error = Runaway(
+            f"{self.stopped}. It cannot be stopped, and is left behind in its thread: look also "
+            "for a call that waits in real time, as for a lock, a queue.Queue or a process, and "
+            "for an except that catches everything"
+        )
+        return self.camera.run(error=error, output=self.text.value())
+
+    def _where(self) -> str:
+        """Say where the program is."""
+        frame = sys._current_frames().get(self.thread.ident or 0)
+        while frame is not None and not is_own(frame.f_code):
+            frame = frame.f_back
+        if frame is None:
+            return "a call of a library"
+        return f"line {frame.f_lineno} of {one_line(call_name(frame.f_code))}()"
+
+    # In its own thread.
+
+    def _work(self) -> None:
+        try:
+            with collected_into(self.text):
+                run = self._run()
+            self.outcome.set_result(run)
+        except BaseException as error:
+            self.outcome.set_exception(error)
+
+    def _run(self) -> Run:
+        value, error, exit = None, None, None
+        loop, camera = self.loop, self.camera
         loop.max_turns = self.max_turns
+        coroutine = self._coroutine()
         try:
             with asyncio.Runner(loop_factory=lambda: loop) as runner:
+                camera.film_all(runner.get_loop())
                 try:
-                    self.ran = runner.run(self._film())
-                    if isinstance(self.ran.error, _Stopped):
-                        self._explain(self.ran, self.ran.error)
-                except (Deadlock, Runaway, _Stopped) as error:
-                    self.camera.on = False
-                    loop.set_exception_handler(lambda loop, context: None)
-                    self.ran = self.camera.run()
-                    self._explain(self.ran, error)
+                    value = runner.run(coroutine)
+                except (KeyboardInterrupt, SystemExit, GeneratorExit) as raised:
+                    exit = raised
+                except BaseException as raised:
+                    error = without_the_camera(raised)
+                del coroutine
+                camera.leave()
+                error = self._explained(error)
                 loop.max_turns = loop.turns + 1_000  # enough for what is left to be cancelled
-        except (Deadlock, Runaway, _Stopped):  # some of it refuses
+                if isinstance(error, Deadlock):
+                    _free_rings(loop)
+        except (Deadlock, Runaway, RealIO, RecursionError, _Stopped):  # some of it refuses to end
             loop.set_exception_handler(lambda loop, context: None)
+        if exit is not None:
+            raise exit
+        return camera.run(value, loop.first_refusal or error, self.text.value())
 
-    async def _film(self) -> Run:
-        coroutine = self.main(*self.args, **self.kwargs)
+    def _coroutine(self) -> Coroutine[Any, Any, Any]:
+        call = self.call
+        del self.call  # what it was called with lives no longer than without us
+        coroutine = call()
         if not inspect.iscoroutine(coroutine):
-            name = getattr(self.main, "__name__", repr(self.main))
             raise TypeError(
-                f"{name}() gave back {coroutine!r}, not a coroutine: write `async def {name}`"
+                f"{self.name}() returned {_kind(coroutine)}, not a coroutine: "
+                f"write `async def {self.name}`"
             )
-        return await self.camera.film(coroutine)
+        return coroutine
 
-    def _explain(self, run: Run, error: BaseException) -> None:
-        if isinstance(error, Deadlock):
-            run.error = Deadlock(_who_waits(run))
-        elif self.why is None and self.loop and self.loop.turns - self.loop.moved > 1_000:
-            run.error = Runaway(
-                f"no time can pass after {self.loop.now:.2f} s: somebody is always ready, as with "
-                "sleep(0) in a loop; wait for something that takes time, or that wakes you"
-            )
+    def _explained(self, error: BaseException | None) -> BaseException | None:
+        """Say in words what ended the loop, where it was not the program."""
+        loop, run = self.loop, self.camera.run()
+        if loop.refusal is not None:
+            loop.refuse_no_more()
+            explained: BaseException | None = loop.first_refusal
+        elif isinstance(error, Deadlock) and not error.args:
+            explained = Deadlock(_who_waits(run))
+        elif isinstance(error, _Stopped) or (isinstance(error, Runaway) and not error.args):
+            explained = Runaway(self.stopped or self._too_many_turns())
         else:
-            run.error = self.why or _endless(f"its loop turned {self.max_turns:,} times")
+            return error
+        loop.set_exception_handler(lambda loop, context: None)
+        return explained
 
-    def result(self) -> Run:
-        if self.printed:
-            sys.stdout.write(self.printed)
-        if self.broken is not None:
-            raise self.broken
-        assert self.ran is not None
-        self.ran.output = self.printed
-        return self.ran
-
-
-def _stop(thread: threading.Thread, program: _Program) -> None:
-    """End the program where its loop turns next; if it does not turn, where the program is.
-
-    The latter is the last resort: in the midst of asyncio's own work it would do harm.
-    """
-    if program.loop is not None:
-        program.loop.max_turns = -1
-    if not program.over.wait(0.2) and thread.ident is not None:
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(
-            ctypes.c_ulong(thread.ident), ctypes.py_object(_Stopped)
+    def _too_many_turns(self) -> str:
+        still = self.loop.turns - self.loop.last_turn_with_time
+        more = f"allow more with max_turns={2 * self.max_turns:_}"
+        if still > _STILL:
+            return (
+                f"no time passed in the last {still:,} turns of its loop, at {self.loop.now:.2f} s: "
+                "somebody is always ready, as with sleep(0) in a loop; wait for something that "
+                f"takes time, or that wakes you, or, if it is meant to turn so often, {more}"
+            )
+        return (
+            f"it had not ended after {self.max_turns:,} turns of its loop, at "
+            f"{self.loop.now:.2f} s; look for a loop without a way out, or, if it is meant to be "
+            f"so long, {more}"
         )
 
 
-def _endless(what: str) -> Runaway:
-    return Runaway(
-        f"the program does not end: {what}; look for a loop without a way out, "
-        "or allow more with simulate(..., max_turns=..., patience=...)"
-    )
+def _kind(thing: Any) -> str:
+    return "None" if thing is None else f"a value of type {type(thing).__name__}"
+
+
+def _free_rings(loop: SimulatedLoop) -> None:
+    """Let tasks that wait for each other all around be cancelled, as those do that do not."""
+    for _ in range(100):  # they may catch that, and wait for each other again
+        if not any([free_a_ring(task) for task in asyncio.all_tasks(loop)]):
+            return
+        loop.run_until_complete(asyncio.sleep(0))
 
 
 def _who_waits(run: Run, most: int = 10) -> str:
@@ -325,14 +316,20 @@ def _who_waits(run: Run, most: int = 10) -> str:
         for lane in (run.root, *run.sample(most))
         if lane.ending == "pending"
     ]
-    more = len(run) - most
+    more = run.lane_count - most
     tail = [f"  … and {more:,} more coroutines"] if more > 0 else []
     head = "nothing can ever go on: every coroutine waits, and no timer is set"
     return "\n".join([head, *waiting, *tail])
 
 
+# --- In real time ------------------------------------------------------------------------------
+
+
 async def record(coroutine: Coroutine[Any, Any, Any]) -> Run:
-    """Run ``coroutine`` in real time on the running loop and hand back its `Run`.
+    """Run ``coroutine`` in real time on the running loop and return its `Run`.
+
+    It runs in the task that awaits this, as by a plain ``await``: exits, and a cancellation of
+    that task, leave by the caller. An error of the program is kept in ``run.error``.
 
     Parameters
     ----------
@@ -342,7 +339,7 @@ async def record(coroutine: Coroutine[Any, Any, Any]) -> Run:
     Raises
     ------
     TypeError
-        If ``coroutine`` is none.
+        If ``coroutine`` is none, or the running loop is not asyncio's own.
 
     Examples
     --------
@@ -358,17 +355,27 @@ async def record(coroutine: Coroutine[Any, Any, Any]) -> Run:
         name = getattr(coroutine, "__name__", type(coroutine).__name__)
         how = f"record({name}(...))" if callable(coroutine) else "record(main())"
         raise TypeError(f"record() wants a coroutine, not {name}: write `await {how}`")
-    heart = asyncio.create_task(_beat())
+    heart = _Heart(asyncio.get_running_loop())
     try:
         return await Camera().film(coroutine)
     finally:
-        heart.cancel()
+        heart.stop()
 
 
-async def _beat() -> None:
-    """Let the loop wake often, so that an interrupt need not wait for the next timer."""
-    while True:  # noqa: ASYNC110 - there is nothing to wait for
-        await asyncio.sleep(0.05)
+class _Heart:
+    """Lets a loop wake often, so that an interrupt need not wait for the next timer."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._beat()
+
+    def _beat(self) -> None:
+        if not isinstance(self.loop, FastForwardLoop):  # which never sleeps
+            self.timer = self.loop.call_later(_BEAT, self._beat)
+
+    def stop(self) -> None:
+        if not isinstance(self.loop, FastForwardLoop):
+            self.timer.cancel()
 
 
 def busy(seconds: float) -> None:
@@ -395,51 +402,13 @@ def busy(seconds: float) -> None:
     """
     if not 0 <= seconds < float("inf"):
         raise ValueError(f"busy() wants seconds >= 0, not {seconds!r}")
-    loop = _fast_forward_loop()
-    if loop is not None:
-        start = loop.now
-        loop.now = end = start + seconds
-    else:
-        running = asyncio._get_running_loop()
-        clock = time.monotonic if running is None else running.time
-        start = clock()
-        while (end := clock()) < start + seconds:
-            pass
+    fast = running_simulation()
+    if fast is not None:
+        hold(fast, seconds, sys._getframe(1))
+        return
+    running = asyncio._get_running_loop()
+    clock = _real_clock if running is None else running.time
+    start = clock()
+    while (end := clock()) < start + seconds:
+        pass
     busy_now(sys._getframe(1), start, end)
-
-
-def _fast_forward_loop() -> FastForwardLoop | None:
-    loop = asyncio._get_running_loop()
-    return loop if isinstance(loop, FastForwardLoop) else None
-
-
-# --- What a program does to the rest of the world ------------------------------------------
-
-_lock = threading.Lock()
-_sleepers = 0
-_real_sleep = time.sleep
-
-
-def _sleep(seconds: float, /) -> None:
-    if _fast_forward_loop() is None:
-        _real_sleep(seconds)
-    elif seconds < 0:
-        raise ValueError("sleep length must be non-negative")  # as the real one says
-    else:
-        busy(seconds)
-
-
-@contextmanager
-def _sleeping_by_the_clock() -> Iterator[None]:
-    """Make `time.sleep` hold a fast-forward loop as it would hold a real one."""
-    global _sleepers
-    with _lock:
-        _sleepers += 1
-        time.sleep = _sleep  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        with _lock:
-            _sleepers -= 1
-            if not _sleepers and time.sleep is _sleep:
-                time.sleep = _real_sleep

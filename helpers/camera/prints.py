@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["BoundedText", "collected"]
+__all__ = ["BoundedText", "collected", "collected_into", "routed"]
 
 
 class BoundedText:
@@ -41,22 +41,53 @@ _text: contextvars.ContextVar[BoundedText | None] = contextvars.ContextVar("text
 class _Router:
     """Stands in for `sys.stdout` while a program's output is collected."""
 
-    def __init__(self, stream: Any) -> None:
-        self.stream = stream
-        self.users = 0
+    stream: Any = None
+    users = 0
 
     def write(self, text: str) -> int:
-        to = _text.get() or self.stream
+        to = _text.get() or self.stream or sys.__stdout__
         written: int = to.write(text)
         return written
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.stream, name)
+        return getattr(self.stream or sys.__stdout__, name)
 
 
-# They are kept for good: a `print` that is under way in another thread holds no reference to the
-# stream that it prints to, and Python crashes if that goes.
-_routers: dict[int, _Router] = {}
+# The only one, and kept for good: a `print` that is under way in another thread holds no reference
+# to the stream that it prints to, and Python crashes if that goes.
+_router = _Router()
+
+
+@contextmanager
+def routed(*, restored: bool = False) -> Iterator[None]:
+    """Have `sys.stdout` ask who prints; at the end it is what it was before, if so `restored`.
+
+    Else whoever has put another in its place meanwhile finds it still there.
+    """
+    with _lock:
+        if sys.stdout is not _router:
+            _router.stream = sys.stdout
+            sys.stdout = _router  # type: ignore[assignment]
+        _router.users += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _router.users -= 1
+            if not _router.users:
+                if restored or sys.stdout is _router:
+                    sys.stdout = _router.stream
+                _router.stream = None
+
+
+@contextmanager
+def collected_into(text: BoundedText) -> Iterator[None]:
+    """Collect what is printed in this context and in those that inherit it, while routed."""
+    token = _text.set(text)
+    try:
+        yield
+    finally:
+        _text.reset(token)
 
 
 @contextmanager
@@ -71,17 +102,5 @@ def collected() -> Iterator[BoundedText]:
     'loading\\n'
     """
     text = BoundedText()
-    with _lock:
-        if not isinstance(sys.stdout, _Router):
-            sys.stdout = _routers.setdefault(id(sys.stdout), _Router(sys.stdout))
-        router = sys.stdout
-        router.users += 1
-    token = _text.set(text)
-    try:
+    with routed(), collected_into(text):
         yield text
-    finally:
-        _text.reset(token)
-        with _lock:
-            router.users -= 1
-            if not router.users and sys.stdout is router:
-                sys.stdout = router.stream

@@ -1,7 +1,40 @@
-"""What the camera hands back: a `Run` and its lanes, made of what was noted while filming.
+"""What the camera returns: a `Run` and its lanes, made of what was noted while filming.
 
-Filming must be cheap, so the camera only writes notes; they are turned into lanes and segments
-when somebody asks for them.
+Filming must be cheap, so the camera only writes notes, into flat lists: nothing for the garbage
+collector to walk. They are turned into lanes and segments when somebody asks for them.
+
+Examples
+--------
+Six lines of program, its log, and its lanes:
+
+>>> import asyncio
+>>> from helpers.camera.clock import simulate
+>>> async def load(path):
+...     await asyncio.sleep(2)
+>>> async def main():
+...     await asyncio.gather(load("a"), load("b"))
+>>> run = simulate(main)
+>>> for lane, state, time, place in run.log:
+...     print(f"{time:g}", lane.name, state, *([] if place is None else ["for", _what(place.what)]))
+0 main() ready
+0 main() running
+0 load('a') ready
+0 load('b') ready
+0 main() waiting for gather
+0 load('a') running
+0 load('a') waiting for sleep
+0 load('b') running
+0 load('b') waiting for sleep
+2 load('a') ready
+2 load('b') ready
+2 load('a') running
+2 load('b') running
+2 main() ready
+2 main() running
+>>> for lane in run.lanes:
+...     print(lane.name, [(s.state, s.start, s.end) for s in lane.segments if s.end > s.start])
+load('a') [('waiting', 0.0, 2.0)]
+load('b') [('waiting', 0.0, 2.0)]
 """
 
 from __future__ import annotations
@@ -13,20 +46,11 @@ from functools import cached_property
 from types import CodeType, FrameType
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from .chain import call_name, line_of
+from .chain import call_name
+from .cpython import bytecode_line
+from .texts import message_of, one_line
 
-__all__ = [
-    "ENTRY",
-    "NOT_GIVEN",
-    "NOT_TAKEN",
-    "Ending",
-    "Event",
-    "Lane",
-    "Run",
-    "Segment",
-    "State",
-    "Track",
-]
+__all__ = ["Ending", "Lane", "LaneLog", "Place", "Run", "Segment", "State"]
 
 State: TypeAlias = Literal["running", "ready", "waiting"]
 Ending: TypeAlias = Literal["done", "failed", "cancelled", "pending", "lost"]
@@ -80,47 +104,58 @@ class Lane(NamedTuple):
     """Seconds since the start of the run; the end of the run if it was still pending."""
     ending: Ending
     """`pending`: still alive at the end of the run; `lost`: dropped, since nobody held it."""
-    error: BaseException | None
-    """What it failed with, where that can be seen: tasks and the root."""
+    error: str
+    """The class of what it failed with, such as `ValueError`, where that can be seen, or empty."""
     segments: tuple[Segment, ...]
 
 
-class Track:
+class LaneLog:
     """A lane while it is being filmed."""
 
-    __slots__ = ("args", "code", "end", "ending", "error", "frame", "given", "inner", "key")
+    __slots__ = (
+        "args", "calls_below", "camera", "code", "direct", "end", "ending", "error", "frame", "log",
+        "outer", "place", "task_name", "task_ref",
+    )  # fmt: skip
 
-    def __init__(self, code: CodeType, args: tuple[str, ...]) -> None:
+    def __init__(self, camera: Any, code: CodeType, args: tuple[str, ...]) -> None:
+        self.camera = camera
+        self.log = camera.log
         self.code = code
         self.args = args
-        self.given: str | None = None  # the task's name
-        self.inner: tuple[weakref.ref[Any], ...] = ()  # the calls below it when it last suspended
-        self.key = 0  # id of the future that it waits for
+        self.task_name: str | None = None
+        self.task_ref: Any = None  # of a task, weak: a task that is lost must be lost
+        self.outer: LaneLog | None = None  # of the same task, for the camera that films around this
+        self.direct: Any = None  # of a root: the calls that it awaits directly
+        self.calls_below: tuple[weakref.ref[Any], ...] = ()  # when it last suspended
+        self.place: Place | None = None  # where it last suspended
         self.frame: FrameType | None = None  # of the root, or of a call that it awaits directly
         self.end: float | None = None
         self.ending: Ending = "pending"
-        self.error: BaseException | None = None
+        self.error = ""
 
     @property
     def name(self) -> str:
-        if self.given is not None and not self.given.startswith("Task-") and self.given != "None":
-            return self.given
+        given = self.task_name
+        if given is not None and not given.startswith("Task-") and given != "None":
+            return one_line(given)
         return f"{call_name(self.code)}({', '.join(self.args)})"
 
 
-# An event begins a segment, which lasts until the next one: order, time, state, code, lasti, what,
-# until, and (when a step ends) the innermost call that was active during the whole step, and those
-# above the innermost one that stands still, each with its instruction.
-Event: TypeAlias = tuple[
-    int, float, State, CodeType | None, int, Any, float | None, CodeType | None, Sequence[Any]
-]
-# Everything is written into one flat list for all lanes, field by field, which leaves the garbage
-# collector in peace. An entry is a lane and a step: when it was woken, if it was (order, time);
-# order and time at which it took the loop; and the event by which it gave it back. Either of the
-# two halves may be missing.
-ENTRY = 1 + 3 + 9
-NOT_TAKEN = (None,) * 3
-NOT_GIVEN = (None,) * 9
+class Place(NamedTuple):
+    """Where a lane stands still, and why. The log holds these as plain tuples, made in no time."""
+
+    code: CodeType
+    """The innermost call of the learner's own."""
+    lasti: int
+    """The instruction that it stands at."""
+    what: Any = None
+    """The library call, the lane or the kind of future that it waits for."""
+    until: float | None = None
+    """When the timer that it waits for is due, by the loop's clock."""
+    ran: CodeType | None = None
+    """At the end of a step: the innermost call that was active during the whole step."""
+    callers: Sequence[tuple[CodeType, int]] = ()
+    """The calls above the innermost one that stand still, each with its instruction."""
 
 
 class Run:
@@ -140,22 +175,25 @@ class Run:
 
     def __init__(
         self,
-        tracks: Sequence[Track],
+        lanes: Sequence[LaneLog],
         log: list[Any],
-        value: Any,
-        error: BaseException | None,
+        steps: list[float],
+        value: Any = None,
+        error: BaseException | None = None,
         *,
-        zero: float,
-        now: float,
-        held: float,
-        max_in_flight: int,
-        real: bool,
-        over: bool,
+        started_at: float = 0.0,
+        now: float = 0.0,
+        held: float = 0.0,
+        max_in_flight: int = 0,
+        real: bool = True,
+        finished: bool = True,
+        output: str = "",
     ) -> None:
-        self._root, *self._tracks = tracks
+        self._root, *self._lanes = lanes
         self._log, self._length = log, len(log)
+        self._steps, self._steps_length = steps, len(steps)
         self._value = value
-        self._zero = zero
+        self._started_at = started_at
         self._now = now
         self.error = error
         """What the program failed with, or None."""
@@ -167,11 +205,11 @@ class Run:
         """The most lanes alive at once, the root not counted."""
         self.real = real
         """Whether time was real, or fast-forwarded."""
-        self.over = over
+        self.finished = finished
         """False for a program that was still being filmed."""
-        self.output = ""
+        self.output = output
         """What the program printed, where the clock collected it."""
-        self._pending = sum(track.ending == "pending" for track in self._tracks)
+        self._pending = sum(lane.ending == "pending" for lane in self._lanes)
 
     @property
     def result(self) -> Any:
@@ -189,15 +227,20 @@ class Run:
     @cached_property
     def lanes(self) -> list[Lane]:
         """All lanes but the root's, in order of their start."""
-        return [self._develop(track) for track in self._tracks]
+        return [self._develop(lane) for lane in self._lanes]
+
+    @property
+    def lane_count(self) -> int:
+        """How many lanes there are, the root not counted."""
+        return len(self._lanes)
 
     def sample(self, most: int) -> list[Lane]:
-        """At most `most` of the lanes: the first of them, and the last."""
-        if len(self._tracks) <= most:
+        """Return at most `most` of the lanes: the first of them, and the last."""
+        if len(self._lanes) <= most:
             return self.lanes
-        last = len(self._tracks) - most // 2
-        chosen = self._tracks[: most - most // 2] + self._tracks[last:]
-        return [self._develop(track) for track in chosen]
+        last = len(self._lanes) - most // 2
+        chosen = self._lanes[: most - most // 2] + self._lanes[last:]
+        return [self._develop(lane) for lane in chosen]
 
     @property
     def starts(self) -> list[str]:
@@ -220,35 +263,29 @@ class Run:
         """Share of the run for which some coroutine of the program held the loop, 0 to 1."""
         return self.held / self.seconds if self.seconds else 0.0
 
-    def __len__(self) -> int:
-        return len(self._tracks)
-
-    def __bool__(self) -> bool:
-        return True
-
     def __repr__(self) -> str:
-        took = f"{self.seconds:.2f} s" + " (real)" * self.real + " so far" * (not self.over)
+        took = f"{self.seconds:.2f} s" + " (real)" * self.real + " so far" * (not self.finished)
         parts = [took]
         if isinstance(self.error, asyncio.CancelledError):
             parts = [f"cancelled after {took}"]
         elif self.error is not None:
-            text = str(self.error).partition("\n")[0]
-            kind = type(self.error).__name__
+            text = one_line(message_of(self.error).partition("\n")[0])
+            kind = one_line(type(self.error).__name__)
             parts = [f"failed after {took} with {kind}" + (f": {text}" if text else "")]
-        if n := len(self):
+        if n := self.lane_count:
             parts.append(f"{n:,} lane{'s' * (n != 1)}")
             parts.append(f"at most {self.max_in_flight:,} in flight")
-        if self._pending and self.over:
+        if self._pending and self.finished:
             parts.append(f"{self._pending:,} left running")
         if self.held and not self.real:
             parts.append(f"loop held {self.held:.2f} s")
         return " · ".join(parts)
 
     def _since(self, time: float) -> float:
-        since = time - self._zero
+        since = time - self._started_at
         return round(since, 9 if since < 1e6 else 6)  # what a float of that size can hold
 
-    @property
+    @cached_property
     def steps(self) -> list[tuple[float, float]]:
         """Start and end of each step that anybody took: when the loop was held, and not idle.
 
@@ -258,68 +295,53 @@ class Run:
         >>> simulate(load_data, "dataset1.csv").steps
         [(0.0, 0.0), (0.65, 0.65)]
         """
-        steps: list[tuple[float, float]] = []
-        began: float | None = None  # of a step of the root, whose end is told in another entry
-        ended = 0.0
-        for at in range(0, self._length, ENTRY):
-            track, start = self._log[at], self._log[at + 3]
-            told, state = self._log[at + 5], self._log[at + 6]
-            root = track is self._root or track.given is None
-            if start is not None:
-                if began is not None:
-                    steps.append((began, ended))
-                began, ended = (start, start) if root else (None, 0.0)
-                if not root:
-                    steps.append((start, track.end if told is None else told))
-            elif root and began is not None and told is not None and state != "ready":
-                ended = told
-        if began is not None:
-            steps.append((began, max(ended, self._root.end or 0.0)))
-        return sorted((self._since(start), self._since(end)) for start, end in steps)
+        times = list(map(self._since, self._steps[: self._steps_length]))
+        return sorted(zip(times[::2], times[1::2], strict=True))
+
+    @property
+    def log(self) -> list[tuple[LaneLog, State, float, Place | None]]:
+        """What was noted, in order: which lane began to be what, when, and where it stands."""
+        fields = [self._log[at : self._length : 4] for at in range(4)]
+        return [
+            (lane, state, self._since(time), place and Place(*place))
+            for lane, state, time, place in zip(*fields, strict=True)
+        ]
 
     @cached_property
-    def _events(self) -> dict[Track, list[Event]]:
-        """What happened to each lane, in order."""
-        events: dict[Track, list[Event]] = {}
-        for at in range(0, self._length, ENTRY):
-            track, woken, order, start = self._log[at : at + 4]
-            mine = events.setdefault(track, [])
-            if woken is not None:
-                mine.append((*woken, "ready", None, -1, "", None, None, ()))
-            if order is not None:
-                mine.append((order, start, "running", None, -1, "", None, None, ()))
-            if self._log[at + 4] is not None:
-                mine.append(tuple(self._log[at + 4 : at + ENTRY]))
-        for mine in events.values():
-            mine.sort()
+    def _events(self) -> dict[LaneLog, list[tuple[int, State, float, Any]]]:
+        """What happened to each lane, in order: that order, and what was noted."""
+        events: dict[LaneLog, list[tuple[int, State, float, Any]]] = {}
+        log = self._log
+        for at in range(0, self._length, 4):
+            mine = events.setdefault(log[at], [])
+            mine.append((at // 4, log[at + 1], log[at + 2], log[at + 3]))
         return events
 
-    def _develop(self, track: Track) -> Lane:
+    def _develop(self, lane: LaneLog) -> Lane:
         """Turn a lane's log into segments: each event lasts until the next one."""
-        events = self._events[track]
-        end = self._now if track.end is None else min(track.end, self._now)
-        ends = [event[1] for event in events[1:]] + [end]
+        events = self._events[lane]
+        end = self._now if lane.end is None else min(lane.end, self._now)
+        ends = [time for _, _, time, _ in events[1:]] + [end]
         active: list[CodeType] = []
-        ran = track.code  # the call that ran until the end of each event's step
-        for event in reversed(events):
+        ran = lane.code  # the call that ran until the end of each event's step
+        for *_, place in reversed(events):
             active.append(ran)
-            ran = event[7] or ran
+            ran = (place and place[4]) or ran
         segments: list[Segment] = []
-        stood = track.code  # the innermost call when it last suspended
+        stood = lane.code  # the innermost call when it last suspended
         places: dict[CodeType, int] = {}  # the instruction at which each call then stood
         began = 0.0  # the segment before
-        for event, after in zip(events, ends, strict=True):
-            order, start, state, code, lasti, what, until, _, callers = event
+        for (order, state, start, place), after in zip(events, ends, strict=True):
             ran = active.pop()
-            if code is not None:
+            what, until = None, None
+            if place is not None:
+                code, lasti, what, until, _, callers = place
                 stood, places = code, {**dict(callers), code: lasti}
-            elif state == "ready":
-                code = stood
             else:
-                code = ran
+                code = stood if state == "ready" else ran
             if state == "ready" and segments and (due := segments[-1].until) is not None:
                 # A timer that came late, since the loop was held, was ready when it was due.
-                start = min(start, max(due + self._zero, began))
+                start = min(start, max(due + self._started_at, began))
                 segments[-1] = segments[-1]._replace(end=self._since(start))
             began = start
             segments.append(
@@ -330,18 +352,18 @@ class Run:
                     call_name(code),
                     _what(what) if state == "waiting" else "",
                     None if until is None else self._since(until),
-                    line_of(code, places.get(code, -1)),
+                    bytecode_line(code, places.get(code, -1)),
                     order,
                     code,
                 )
             )
-        over = track.end is not None and track.end <= self._now
+        over = lane.end is not None and lane.end <= self._now
         return Lane(
-            track.name,
+            lane.name,
             segments[0].start,
             self._since(end),
-            track.ending if over else "pending",
-            track.error,
+            lane.ending if over else "pending",
+            lane.error,
             tuple(segments),
         )
 
@@ -349,4 +371,4 @@ class Run:
 def _what(seen: Any) -> str:
     if isinstance(seen, CodeType):
         return call_name(seen)
-    return seen.name if isinstance(seen, Track) else str(seen)
+    return seen.name if isinstance(seen, LaneLog) else str(seen or "")

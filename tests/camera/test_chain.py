@@ -14,16 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers.camera import chain, clock
-from helpers.camera.chain import (
-    arguments,
-    awaits_last,
-    call_name,
+from helpers.camera.chain import arguments, call_name, follow_awaits, is_own
+from helpers.camera.cpython import (
+    bytecode_line,
     code_of,
-    fate,
     frame_of,
-    is_own,
-    line_of,
-    look,
+    how_it_ended,
+    only_hands_on,
 )
 from helpers.world import load
 
@@ -41,7 +38,14 @@ def test_own_is_what_is_no_library() -> None:
     """Tests and the pretend work are the learner's own; libraries and the camera are not."""
     assert is_own(test_own_is_what_is_no_library.__code__)
     assert is_own(load.load_data.__code__)
-    for library in (asyncio.sleep, json.dumps, given, pytest.main, clock.simulate, chain.look):
+    for library in (
+        asyncio.sleep,
+        json.dumps,
+        given,
+        pytest.main,
+        clock.simulate,
+        chain.follow_awaits,
+    ):
         assert not is_own(library.__code__)
 
 
@@ -55,7 +59,7 @@ def test_own_is_what_is_no_library() -> None:
         ("<frozen importlib._bootstrap>", False),
         (asyncio.__file__, False),
         (str(pathlib.Path(clock.__file__).with_name("plot.py")), False),
-        (str(pathlib.Path(clock.__file__).with_name("infer.py")), True),
+        (str(pathlib.Path(clock.__file__).parent.with_name("world") / "infer.py"), True),
     ],
 )
 def test_own_by_file_name(filename: str, own: bool) -> None:
@@ -250,7 +254,7 @@ async def looked_at(
     before = loop.time()
     for _ in range(3):
         await asyncio.sleep(0)
-    seen = look(task.get_coro(), timed)
+    seen = follow_awaits(task.get_coro(), timed)
     for other in asyncio.all_tasks() - {asyncio.current_task()}:
         other.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -294,16 +298,16 @@ def test_line_of() -> None:
     """The line is that of the await; before the beginning, that of the definition."""
     first = two_lines.__code__.co_firstlineno
     coroutine = two_lines()
-    assert line_of(coroutine.cr_code, frame_of(coroutine).f_lasti) == first
+    assert bytecode_line(coroutine.cr_code, frame_of(coroutine).f_lasti) == first
     coroutine.send(None)
-    assert line_of(coroutine.cr_code, frame_of(coroutine).f_lasti) == first + 1
+    assert bytecode_line(coroutine.cr_code, frame_of(coroutine).f_lasti) == first + 1
     coroutine.send(None)
-    assert line_of(coroutine.cr_code, frame_of(coroutine).f_lasti) == first + 2
-    own, code, lasti, *_ = look(coroutine)
+    assert bytecode_line(coroutine.cr_code, frame_of(coroutine).f_lasti) == first + 2
+    own, code, lasti, *_ = follow_awaits(coroutine)
     assert [call_name(code_of(call)) for call in own] == ["two_lines", "sleeps_forever", "let_go"]
-    assert line_of(code, lasti) == let_go.__code__.co_firstlineno + 2  # below its decorator
+    assert bytecode_line(code, lasti) == let_go.__code__.co_firstlineno + 2  # below its decorator
     coroutine.close()
-    assert line_of(two_lines.__code__, -1) == first
+    assert bytecode_line(two_lines.__code__, -1) == first
 
 
 # --- With which arguments ------------------------------------------------------------------
@@ -410,7 +414,7 @@ def test_fate(how: str, in_try: bool, in_with: bool, awaits: bool) -> None:
     except ValueError:
         expected = "raised"
     assert (expected == "raised") == (how in ("raise", "await"))
-    assert fate(frame) == expected
+    assert how_it_ended(frame) == expected
     assert frame_of(coroutine) is None
 
 
@@ -421,7 +425,7 @@ def test_fate_of_cancelled() -> None:
     coroutine.send(None)
     with pytest.raises(asyncio.CancelledError):
         coroutine.throw(asyncio.CancelledError())
-    assert fate(frame) == "raised"
+    assert how_it_ended(frame) == "raised"
 
 
 @types.coroutine
@@ -451,13 +455,13 @@ def test_fate_of_async_generators(fail: bool, expected: str) -> None:
 
     async def consume() -> None:
         async for _ in generator:
-            fates.append(fate(frame))  # noqa: PERF401 - an error must not lose them
+            fates.append(how_it_ended(frame))  # noqa: PERF401 - an error must not lose them
 
     coroutine = consume()
     coroutine.send(None)
     with contextlib.suppress(StopIteration, ValueError):
         coroutine.send(None)
-    assert [*fates, fate(frame)] == ["suspended", "suspended", expected]
+    assert [*fates, how_it_ended(frame)] == ["suspended", "suspended", expected]
 
 
 # --- What comes after ----------------------------------------------------------------------
@@ -528,5 +532,5 @@ def test_awaits_last(program: Callable[[], Coroutine[Any, Any, Any]], last: bool
     """An await is the last that a call does if only its return follows, and no error is caught."""
     coroutine = program()
     coroutine.send(None)
-    assert awaits_last(coroutine.cr_frame) is last
+    assert only_hands_on(coroutine.cr_frame) is last
     coroutine.close()

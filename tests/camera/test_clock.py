@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import doctest
 import io
+import re
 import signal
 import socket
 import sys
@@ -18,8 +19,7 @@ from typing import Any
 
 import pytest
 
-from helpers.camera import clock
-from helpers.camera.clock import Deadlock, FastForwardLoop, RealIO, Runaway, busy, record, simulate
+from helpers.camera import Deadlock, FastForwardLoop, RealIO, Runaway, busy, clock, record, simulate
 
 REAL_SLEEP = time.sleep
 
@@ -176,21 +176,25 @@ def test_time_sleep_holds_the_fast_forward_loop_only() -> None:
     """`time.sleep` in a program takes simulated time; elsewhere it is what it was meanwhile."""
     slept: list[float] = []
 
+    def elsewhere() -> None:
+        go.wait()
+        began = time.monotonic()
+        time.sleep(0.02)
+        slept.append(time.monotonic() - began)
+        gone.set()
+
     async def program() -> float:
         before = asyncio.get_running_loop().time()
         time.sleep(3600)
-
-        def elsewhere() -> None:
-            began = time.monotonic()
-            time.sleep(0.02)
-            slept.append(time.monotonic() - began)
-
-        thread = threading.Thread(target=elsewhere)
-        thread.start()
-        thread.join()
+        go.set()
+        gone.wait()
         return asyncio.get_running_loop().time() - before
 
+    go, gone = threading.Event(), threading.Event()
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
     run = simulate(program)
+    thread.join()
     assert run.result == run.held == 3600.0
     assert slept[0] >= 0.02
 
@@ -319,8 +323,8 @@ def test_too_many_turns() -> None:
     run = simulate(program, max_turns=100)
     assert isinstance(run.error, Runaway)
     assert str(run.error) == (
-        "the program does not end: its loop turned 100 times; look for a loop without a way out, "
-        "or allow more with simulate(..., max_turns=..., patience=...)"
+        "it had not ended after 100 turns of its loop, at 50.00 s; look for a loop without a way "
+        "out, or, if it is meant to be so long, allow more with max_turns=200"
     )
     assert 40 < run.seconds <= 100
     assert run.starts == ["one('first', 1.0)"]
@@ -343,8 +347,11 @@ def test_patience(awaits: bool) -> None:
 
     run = simulate(program, patience=0.3, max_turns=10**9)
     assert isinstance(run.error, Runaway)
-    assert "it was still running after 0.3 real seconds" in str(run.error)
-    assert "patience=" in str(run.error)
+    if awaits:
+        assert "had not ended after 0.3 real seconds, in which its loop turned" in str(run.error)
+    else:
+        assert re.match(r"after 0.3 real seconds line \d+ of program\(\) still", str(run.error))
+    assert str(run.error).endswith("allow more with patience=0.6")
     assert run.seconds == 5.0
 
 
@@ -427,7 +434,7 @@ def plain() -> int:
         ),
         (
             lambda: simulate(5),  # type: ignore[arg-type]
-            "simulate() wants a coroutine function (async def), not int: 5",
+            "simulate() wants a coroutine function (async def), not int",
         ),
         (
             lambda: simulate(rows),  # type: ignore[arg-type]
@@ -438,7 +445,7 @@ def plain() -> int:
         ),
         (
             lambda: simulate(plain),  # type: ignore[arg-type]
-            "plain() gave back 1, not a coroutine: write `async def plain`",
+            "plain() returned a value of type int, not a coroutine: write `async def plain`",
         ),
         (
             lambda: asyncio.run(record(one)),  # type: ignore[arg-type]
@@ -490,7 +497,10 @@ def test_a_program_that_polls_is_told_that_no_time_can_pass() -> None:
 
     error = simulate(poll, max_turns=5_000).error
     assert isinstance(error, Runaway)
-    assert "no time can pass after 2.00 s: somebody is always ready" in str(error)
+    assert (
+        "no time passed in the last 5,000 turns of its loop, at 2.00 s: somebody is always"
+        in str(error)
+    )
 
 
 def test_the_traceback_of_an_error_is_the_program_s_own() -> None:
@@ -645,7 +655,7 @@ def test_from_several_threads_at_once() -> None:
     for n in range(1, 6):
         tasks = "".join(f"task {i}\n" for i in reversed(range(n)))
         for run in runs[n]:
-            assert (run.seconds, len(run)) == (n, n)
+            assert (run.seconds, run.lane_count) == (n, n)
             assert run.output == f"begin\n{tasks}end\n"
 
 
@@ -661,7 +671,7 @@ def test_within_another() -> None:
 
     with a_screen() as screen:
         run = simulate(program)
-    assert (run.result, run.seconds, len(run)) == (5.0, 2.0, 0)
+    assert (run.result, run.seconds, run.lane_count) == (5.0, 2.0, 0)
     assert screen.getvalue() == run.output == "inner 5.0\n"
 
 

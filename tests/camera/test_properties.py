@@ -17,16 +17,16 @@ from programs import (
     MANY,
     Node,
     Program,
-    as_a_task,
     fast,
     in_order,
     outcome,
     trees,
 )
 
-from helpers.camera.clock import FastForwardLoop, record, simulate
+from helpers.camera.clock import record, simulate
+from helpers.camera.fastforward import FastForwardLoop
 from helpers.camera.run import Run
-from helpers.camera.trace import trace
+from helpers.camera.trace import Camera
 
 THOROUGH = int(os.environ.get("THOROUGH", "1"))  # times as many examples
 
@@ -67,7 +67,7 @@ def check_lanes(run: Run) -> None:
     moments = [(lane.start, lane.end) for lane in run.lanes if lane.end > lane.start]
     for moment, _ in moments:
         assert sum(start <= moment < end for start, end in moments) <= run.max_in_flight
-    assert len(run.starts) == len(run) == len(run.finishes) + len(run.pending)
+    assert len(run.starts) == run.lane_count == len(run.finishes) + len(run.pending)
 
 
 def ends(call: Callable[[], Any]) -> str:
@@ -84,9 +84,14 @@ def ends(call: Callable[[], Any]) -> str:
 def compare(tree: Node, around: Callable[[Coroutine[Any, Any, Any]], Any]) -> tuple[Any, ...]:
     """The logs of a program, not filmed and filmed, when all else has been found to be right."""
     plain, filmed = Program(tree), Program(tree)
-    expected = ends(lambda: fast(lambda: around(as_a_task(plain.main()))))
-    run = fast(lambda: around(trace(filmed.main())))
-    assert outcome(run._value, run.error) == expected
+    expected = ends(lambda: fast(lambda: around(plain.main())))
+    camera = Camera()
+    try:
+        run = fast(lambda: around(camera.film(filmed.main())))
+        ended = outcome(run._value, run.error)
+    except asyncio.CancelledError as error:  # of the task itself: it leaves by the caller
+        run, ended = camera.run(), outcome(error=error)
+    assert ended == expected
     check_lanes(run)
     return plain.log, filmed.log, run
 
@@ -152,7 +157,7 @@ def in_real_time(program: Program, film: bool) -> tuple[Run | None, str, float]:
                 run = runner.run(record(in_order(program.main())))
                 ended = outcome(run._value, run.error)
             else:
-                ended = outcome(runner.run(as_a_task(in_order(program.main()))))
+                ended = outcome(runner.run(in_order(program.main())))
         except BaseException as error:
             ended = outcome(error=error)
         late = time.monotonic() - start - watch.slept - program.held
@@ -167,7 +172,7 @@ def real_as_simulated(tree: Node, delays: dict[Hashable, int] | None) -> bool:
     Whether it has judged, it hands back.
     """
     first = Program(tree, 1, delays)
-    expected = ends(lambda: fast(lambda: as_a_task(in_order(first.main()))))
+    expected = ends(lambda: fast(lambda: in_order(first.main())))
 
     simulated = Program(tree, 1, delays)
     run = simulate(lambda: in_order(simulated.main()))
