@@ -2,12 +2,18 @@
 
 import ast
 import importlib.metadata
+import json
+import os
 import re
 import runpy
+import signal
 import socket
 import subprocess
 import sys
+import time
 import tomllib
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -19,6 +25,14 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRA = PROJECT["optional-dependencies"]
+ADDRESS = re.compile(r"(?P<server>http://127[.\d]+:\d+)(?P<page>/\S*)\?(?P<token>token=\w+)")
+# A user's own configuration of Jupyter, for work of theirs elsewhere.
+CONFIGURED = """
+c.ServerApp.root_dir = c.ServerApp.preferred_dir = c.ServerApp.notebook_dir = '{folder}'
+c.FileContentsManager.root_dir = c.FileContentsManager.preferred_dir = '{folder}'
+c.ServerApp.default_url = c.LabApp.default_url = "/lab/tree/mine.ipynb"
+c.ServerApp.file_to_run = "mine.ipynb"
+"""
 CONDA = {"matplotlib-base": "matplotlib", "playwright-python": "playwright"}  # other names there
 
 
@@ -211,11 +225,54 @@ def test_a_taken_port_gets_one_sentence():
 
 
 def test_lab_passes_its_arguments_on():
-    """JupyterLab gets the first notebook and every argument; a port asked for is the only one."""
+    """JupyterLab gets every argument; a port that was asked for is the only one."""
     command = runpy.run_path(str(ROOT / "tools/lab.py"))["command"]
     with socket.create_server(("127.0.0.1", 0)) as server:
         free = str(server.getsockname()[1])
-    assert {"notebooks/00_start_here.ipynb", "--no-browser"} <= set(command(["--no-browser"]))
+    assert command(["--no-browser"])[-1] == "--no-browser"
     assert command([f"--port={free}"])[-1] == f"--port={free}"
     assert "--ServerApp.port_retries=0" in command([f"--port={free}"])
     assert "--ServerApp.port_retries=0" not in command([])
+
+
+def fetch(url: str) -> dict[str, object]:
+    """Fetch from a server that begins to listen after it has said so."""
+    give_up = time.monotonic() + 60
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=60) as answer:
+                found: dict[str, object] = json.load(answer)
+                return found
+        except urllib.error.URLError as error:
+            if not isinstance(error.reason, ConnectionRefusedError) or time.monotonic() > give_up:
+                raise
+            time.sleep(0.1)
+
+
+@pytest.mark.parametrize("of_the_user", ["", CONFIGURED], ids=["plain", "configured"])
+def test_lab_opens_the_first_notebook(tmp_path: Path, of_the_user: str):
+    """What JupyterLab shows, and says to open, is the course, whatever the user has configured."""
+    configured = tmp_path / ".jupyter" / "jupyter_server_config.py"
+    configured.parent.mkdir()
+    configured.write_text(of_the_user.format(folder=configured.parent))
+    own = {key: value for key, value in os.environ.items() if not key.startswith("JUPYTER")}
+    command = ["make", "-o", f"{sys.prefix}/installed", "lab", f"VENV={sys.prefix}"]
+    with subprocess.Popen(
+        [*command, "ARGS=--no-browser --ip 127.0.0.1"],
+        cwd=ROOT,
+        env=own | {"HOME": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as lab:
+        assert lab.stdout
+        try:
+            address = next(filter(None, map(ADDRESS.search, lab.stdout)), None)
+            assert address, "JupyterLab ended"
+            page = "/lab/tree/notebooks/00_start_here.ipynb"
+            assert address["page"] == page
+            asked = f"{address['server']}{page.replace('/lab/tree/', '/api/contents/')}"
+            assert fetch(f"{asked}?content=0&{address['token']}")["type"] == "notebook"
+        finally:
+            os.killpg(lab.pid, signal.SIGKILL)

@@ -5,8 +5,18 @@ import errno
 import os
 import socket
 import sys
+from pathlib import Path
 
-NOTEBOOK = "notebooks/00_start_here.ipynb"
+ROOT = Path(__file__).resolve().parent.parent
+# Whatever folder and page the user's own configuration of Jupyter asks for.
+COURSE = [
+    f"--ServerApp.root_dir={ROOT}",
+    f"--ServerApp.preferred_dir={ROOT}",
+    f"--FileContentsManager.root_dir={ROOT}",
+    "--FileContentsManager.preferred_dir=",
+    "--ServerApp.file_to_run=",
+    "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb",
+]
 
 
 def taken(host: str, port: int) -> bool:
@@ -31,7 +41,7 @@ def command(arguments: list[str]) -> list[str]:
             f"Port {asked.port} is taken: ask for another, as in make lab "
             f'ARGS="--port {asked.port + 1}", or for none, and a free one is found.'
         )
-    run = [sys.executable, "-m", "jupyterlab", NOTEBOOK]
+    run = [sys.executable, "-m", "jupyterlab", *COURSE]
     if asked.port:
         run.append("--ServerApp.port_retries=0")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
