@@ -1,6 +1,6 @@
 """The world: what the course's coroutines work on."""
 
-from .data import COLUMNS, Prepared, prepare
+from .data import COLUMNS, DataError, Prepared, prepare
 from .infer import Model, infer, infer_seconds, infer_shard, predict, train_model
 from .load import (
     Shard,
@@ -14,6 +14,7 @@ from .load import (
 
 __all__ = [
     "COLUMNS",
+    "DataError",
     "Model",
     "Prepared",
     "Shard",

@@ -4,11 +4,15 @@ import contextlib
 import doctest
 import hashlib
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,9 +21,9 @@ import pytest
 from sklearn.datasets import load_digits
 
 from helpers.world import data
-from helpers.world.data import COLUMNS, HELD_OUT, Prepared, prepare
+from helpers.world.data import COLUMNS, HELD_OUT, DataError, Prepared, prepare
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +37,10 @@ def content(folder: Path) -> dict[str, bytes]:
         for path in folder.rglob("*")
         if path.is_file()
     }
+
+
+def making(folder: Path) -> list[str]:
+    return [path.name for path in folder.glob(".making-*")]
 
 
 def rows(path: Path) -> list[list[int]]:
@@ -151,16 +159,176 @@ def test_an_interrupted_build_is_finished_by_the_next(
 
 
 def test_a_killed_build_counts_for_nothing(tmp_path: Path, prepared: Prepared) -> None:
-    """A process that dies half-way, with no chance to clean up, leaves no finished file."""
+    """A process that dies half-way, with no chance to clean up, leaves no finished file.
+
+    What it did leave is cleared away by whoever comes next, whatever that one prepares.
+    """
     code = (
         "import os; from helpers.world import data; "
         "data._make_database = lambda *_: os._exit(9); data.prepare(os.sys.argv[1])"
     )
+    three = prepare(tmp_path, 3).database.parent.name
     died = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, check=False)
     assert died.returncode == 9
-    assert content(tmp_path) and not content(tmp_path / "digits-10")
+    assert making(tmp_path) and not content(tmp_path / "digits-10")
+    prepare(tmp_path, 3)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["digits-10", three]
     prepare(tmp_path)
     assert content(tmp_path / "digits-10") == content(prepared.database.parent)
+
+
+def test_a_build_under_way_elsewhere_is_let_alone(tmp_path: Path, prepared: Prepared) -> None:
+    """Another process that is half-way keeps what it works on, and comes to its end."""
+    code = (
+        "from helpers.world import data; make = data._make_database; "
+        "data._make_database = lambda *both: (print('half-way', flush=True), input(), make(*both));"
+        f" data.prepare({str(tmp_path)!r})"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdout and other.stdout.readline() == "half-way\n"
+        works_on = making(tmp_path)
+        prepare(tmp_path, 3)
+        assert making(tmp_path) == works_on != []
+        other.communicate("go on\n", timeout=60)
+    assert other.returncode == 0
+    assert content(tmp_path / "digits-10") == content(prepared.database.parent)
+    assert making(tmp_path) == []
+
+
+FAULTS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "empty": (lambda made: b"", "is empty"),
+    "cut short": (lambda made: made[:1234], r"ends after 1,234 of [\d,]+ bytes"),
+    "longer": (lambda made: made + b"1\n", r"is not as it was made, from byte [\d,]+ on"),
+    "one byte": (lambda made: made[:999] + b"?" + made[1000:], "is not as .*, from byte 1,000 on"),
+    "another file": (lambda made: b"my own work", "is not as it was made, from byte 1 on"),
+}
+
+
+@pytest.mark.parametrize("name", ["dataset1.csv", "dataset10.csv", "datasets.sqlite"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_corrupt_file_is_named_and_let_alone(
+    tmp_path: Path, prepared: Prepared, name: str, fault: str
+) -> None:
+    """The error says what is wrong with which file; doing what it says mends it."""
+    change, message = FAULTS[fault]
+    path = prepare(tmp_path).database.parent / name
+    changed = change(path.read_bytes())
+    path.write_bytes(changed)
+    told = f"^{re.escape(str(path))} {message}: delete it and run prepare\\(\\) again"
+    for _ in range(2):
+        with pytest.raises(DataError, match=told):
+            prepare(tmp_path)
+        assert path.read_bytes() == changed
+    path.unlink()
+    prepare(tmp_path)
+    assert content(tmp_path / "digits-10") == content(prepared.database.parent)
+
+
+def test_a_folder_in_the_place_of_a_file_is_named(tmp_path: Path) -> None:
+    """It is let alone, with all that is in it."""
+    path = prepare(tmp_path).files[4]
+    path.unlink()
+    path.mkdir()
+    (path / "mine").touch()
+    with pytest.raises(
+        DataError, match=r"dataset5\.csv is a folder, where a file should be: delete"
+    ):
+        prepare(tmp_path)
+    assert (path / "mine").exists()
+
+
+@pytest.mark.parametrize("content_", [None, b"", b"\xff\x00", b"none  dataset1.csv\n"])
+def test_the_checksums_blame_no_file(
+    tmp_path: Path, prepared: Prepared, content_: bytes | None
+) -> None:
+    """Where it is they that are wrong, or that are missing, they are made anew."""
+    sums = prepare(tmp_path).database.parent / "checksums.sha256"
+    sums.unlink()
+    if content_ is not None:
+        sums.write_bytes(content_)
+    prepare(tmp_path)
+    assert content(tmp_path / "digits-10") == content(prepared.database.parent)
+
+
+def test_looking_at_all_files_is_quick(tmp_path: Path) -> None:
+    """A second call takes a few milliseconds of processor time: it makes no image anew."""
+    prepare(tmp_path)
+    took = []
+    for _ in range(5):
+        start = time.process_time()
+        prepare(tmp_path)
+        took.append(time.process_time() - start)
+    assert min(took) < 0.02
+
+
+ADVICE = r"let it be read and written to, make room on the disk, or name another folder, as in prep"
+
+
+@contextlib.contextmanager
+def as_nobody() -> Iterator[None]:
+    """Be no administrator for a while: such a one may write anywhere."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="folders are not read-only here")
+def test_a_read_only_folder() -> None:
+    """It gets a sentence that names it, unless there is nothing to write."""
+    with tempfile.TemporaryDirectory() as name:
+        made = prepare(name)
+        inside = made.database.parent
+        for path in Path(name), inside:
+            path.chmod(0o555)
+        with as_nobody():
+            assert prepare(name) == made
+        inside.chmod(0o755)
+        made.files[2].unlink()
+        with as_nobody(), pytest.raises(PermissionError, match=ADVICE) as refused:
+            prepare(name)
+        assert str(refused.value.filename).startswith(name)
+        Path(name).chmod(0o755)
+
+
+@pytest.mark.parametrize("room", [1_000, 50_000], ids=["for no shard", "for shards alone"])
+def test_a_full_disk(tmp_path: Path, room: int) -> None:
+    """The sentence says so, and nothing half-made is left; here a limit stands for the disk."""
+    resource = pytest.importorskip("resource")
+    code = "from helpers.world import prepare; import sys; prepare(sys.argv[1])"
+    ran = subprocess.run(
+        [sys.executable, "-B", "-c", code, str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)),
+    )
+    told = ran.stderr.splitlines()[-1]
+    assert re.match(r"OSError: \[Errno \d+\] (File too large|.*disk.*); prepare\(\) keeps", told), (
+        told
+    )
+    assert re.search(ADVICE, told)
+    assert "During handling" not in ran.stderr and making(tmp_path) == []
+    assert content(tmp_path) == {}
+
+
+@pytest.mark.parametrize("place", ["data", "data/digits-10"])
+def test_a_file_where_a_folder_should_be(tmp_path: Path, place: str) -> None:
+    """It gets a sentence too."""
+    path = tmp_path / place
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    with pytest.raises(OSError, match=ADVICE):
+        prepare(tmp_path / "data")
 
 
 def test_two_at_once_both_succeed(
