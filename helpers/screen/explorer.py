@@ -18,13 +18,13 @@ import ipywidgets as widgets
 from ..camera.clock import check_coroutine_function, simulate
 from ..camera.interrupt import interruptible
 from ..camera.outside import RealIO
-from ..camera.prints import collected
+from ..camera.prints import BoundedText, collected
 from ..camera.run import Run
 from ..camera.trace import Camera
 from .latest import Latest
 from .picture import Picture, PictureBox, button
 from .plot import compare, png, timeline
-from .text import message, plain, value
+from .text import in_order, message, plain, value
 
 __all__ = ["DoesNotStop", "Experiment", "Explorer", "NoCoroutine", "explore"]
 
@@ -104,6 +104,7 @@ class _Request:
         self.values, self.real, self.barrier = values, real, barrier
         self.camera = Camera()
         self.stopped = False
+        self.redraws: asyncio.TimerHandle
 
     def stop(self) -> None:
         """End it, if it is real; fast-forward, it ends by itself."""
@@ -234,27 +235,25 @@ class Experiment:
         """Do what the button asked for, with bars that grow meanwhile."""
         if request.barrier < self._barrier:
             return
-        loop = asyncio.get_running_loop()
         least = self.shown[1].seconds if self.shown else 0.0
-
-        def redraw() -> None:
-            nonlocal timer
-            if request.camera.on:
-                run = request.camera.run()
-                run.output = text.value()
-                self._frames.ask((request, run, max(run.seconds, least)))
-            timer = loop.call_later(_FRAME, redraw)
-
-        timer = loop.call_later(_FRAME, redraw)
         try:
             with collected() as text:
+                self._redraw(request, text, least)
                 run = await self._film(request)
                 run.output = text.value()
             self._frames.ask((request, run, None))
         except BaseException as error:  # an exit, too: it would end the kernel
             self._frames.ask((request, error, None))
         finally:
-            timer.cancel()
+            request.redraws.cancel()
+
+    def _redraw(self, request: _Request, text: BoundedText, least: float) -> None:
+        """Show the run so far, now and then, on an axis that was at least so long before."""
+        if request.camera.on:
+            run = request.camera.run(output=text.value())
+            self._frames.ask((request, run, max(run.seconds, least)))
+        loop = asyncio.get_running_loop()
+        request.redraws = loop.call_later(_FRAME, self._redraw, request, text, least)
 
     async def _film(self, request: _Request) -> Run:
         loop, camera = asyncio.get_running_loop(), request.camera
@@ -505,7 +504,7 @@ def _written(values: dict[str, Any], before: str) -> str:
 
 def _as_html(text: str, failed: bool) -> str:
     colours = "color: #a00000; background: white; " if failed else ""  # any theme
-    return f'<b style="{colours}white-space: pre-wrap">{html.escape(text)}</b>'
+    return f'<b style="{colours}white-space: pre-wrap">{html.escape(in_order(text))}</b>'
 
 
 def _printed(text: str) -> str:

@@ -25,7 +25,7 @@ from matplotlib.text import Text
 from ..camera.fastforward import Deadlock
 from ..camera.run import Lane, Run, Segment, State
 from .style import StyledFigure, in_our_style, lock
-from .text import Font, as_drawn, cut, plain, width
+from .text import Font, as_drawn, cut, in_order, plain, width
 
 __all__ = ["compare", "curve", "png", "timeline"]
 
@@ -157,7 +157,8 @@ class _Drawn:
     """
 
     def __init__(self, title: str, run: Run) -> None:
-        self.title, self.run = plain(title, _MOST_LETTERS, keep="\n"), run
+        self.run = run
+        self.title, _ = as_drawn(plain(title, _MOST_LETTERS, keep="\n"), _TITLE)
         self.lanes = list(run.lanes) if run.lane_count <= _MOST_LANES else run.sample(_SAMPLE)
         left_out = len(self.lanes) < run.lane_count
         # How many lanes stand above those that are left out; 0 if none are.
@@ -331,8 +332,8 @@ def _names(ax: Axes, names: Mapping[float, str]) -> None:
     """Name the lanes: as texts, which are drawn in half the time of ticks."""
     for y, name in names.items():
         text, how = as_drawn(name, _LOOP if y < 1 else _NAME)
-        place = {"transform": ax.get_yaxis_transform(), "ha": "right", "va": "center_baseline"}
-        ax.add_artist(_Name(-6 / ax.bbox.width, y, text, clip_on=False, **place, **how))
+        how |= {"transform": ax.get_yaxis_transform(), "ha": "right", "va": "center_baseline"}
+        ax.add_artist(_Name(-6 / ax.bbox.width, y, text, clip_on=False, **how))
 
 
 class _Name(Text):
@@ -357,8 +358,7 @@ def _image(name: str, how: FontProperties, size: tuple[int, int], dpi: float) ->
     with in_our_style():
         figure = Figure(figsize=(width / dpi, height / dpi), dpi=dpi, facecolor="none")
         canvas: Any = FigureCanvasAgg(figure)
-        place = {"va": "bottom", "parse_math": False, "fontproperties": how}
-        figure.text(1 / width, 1 / height, name, **place)
+        figure.text(1 / width, 1 / height, name, va="bottom", parse_math=False, fontproperties=how)
         canvas.draw()
         return np.flipud(np.asarray(canvas.buffer_rgba()))
 
@@ -386,7 +386,7 @@ def _wrapped(title: str, room: float) -> str:
             else:
                 lines += textwrap.wrap(part, most, max_lines=3, placeholder=" …") or [""]
         if most < 20 or all(width(line, _TITLE) <= room for line in lines[1:5]):
-            return "\n".join(lines[1:5])
+            return "\n".join(in_order(cut(line, _TITLE, room)) for line in lines[1:5])
         most -= most // 10  # its letters are wide
 
 

@@ -15,16 +15,16 @@ __all__ = ["StyledFigure", "in_our_style", "lock"]
 
 lock = threading.RLock()  # matplotlib shares its fonts between figures
 _thread: int | None = None  # the one that draws in our style
-_OURS = {name: matplotlib.rcParamsDefault[name] for name in matplotlib.rcParamsDefault}
+_OURS: dict[Any, Any] = dict(matplotlib.rcParamsDefault.items())
 
 
-class _Settings(matplotlib.RcParams):  # type: ignore[misc]
+class _Settings(matplotlib.RcParams):
     """The user's settings, which the thread that draws in our style reads as matplotlib's own.
 
     With `matplotlib.rc_context` other threads would see them change, and lose what they set.
     """
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: Any) -> Any:
         return _OURS[name] if threading.get_ident() == _thread else super().__getitem__(name)
 
 

@@ -8,14 +8,16 @@ import unicodedata
 from collections.abc import Set
 from contextlib import suppress
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from matplotlib.ft2font import FT2Font
 
-__all__ = ["Font", "as_drawn", "cut", "escaped", "message", "plain", "value", "width"]
+__all__ = ["Font", "as_drawn", "cut", "escaped", "in_order", "message", "plain", "value", "width"]
 
-_JOINERS = {"\u200c", "\u200d"}  # they shape Persian, the scripts of India, and emoji
+_SHAPING = set(
+    "\u200c\u200d\u200e\u200f"
+)  # Persian, the scripts of India, emoji; the order of words
 _INK = {"L", "N", "P", "S"}  # the kinds of characters that cannot be empty
 _DPI = 100  # at which widths are rounded to whole dots, as they are when drawn
 _NO_LETTERS = re.compile("last ?resort|blank|notdef", re.IGNORECASE)  # fonts that have but boxes
@@ -38,11 +40,18 @@ def plain(text: str, most: int | None = None, *, keep: str = "") -> str:
 
 
 def _is_letter(c: str) -> bool:
-    return c.isprintable() or c in _JOINERS or unicodedata.category(c) == "Zs"
+    return c.isprintable() or c in _SHAPING or unicodedata.category(c) == "Zs"
 
 
 def _escape(c: str) -> str:
     return c.encode("unicode_escape").decode()
+
+
+def in_order(text: str) -> str:
+    """The text, its parts between dots one after the other, also if one runs from right to left."""
+    if any(unicodedata.bidirectional(c) in ("R", "AL") for c in text):
+        return text.replace(" · ", "\u200e · \u200e")
+    return text
 
 
 def escaped(text: str, most: int = 300, *, keep: str = "") -> str:
@@ -96,7 +105,7 @@ class Font(NamedTuple):
     size: float
     family: str = "sans-serif"
     weight: str = "normal"
-    style: str = "normal"
+    style: Literal["normal", "italic"] = "normal"
 
     def properties(self, *families: str) -> FontProperties:
         """The same, in these families."""
@@ -136,7 +145,7 @@ _known: dict[tuple[str, Font], str | None] = {}
 def _families(characters: Set[str], font: Font) -> dict[str, str | None]:
     """The first family that has it, for each of the characters."""
     unknown = {c for c in characters if (c, font) not in _known}
-    fonts = [(font.family, findfont(font.properties()))]
+    fonts: list[tuple[str, str]] = [(font.family, findfont(font.properties()))]
     if any(not _has(get_font(fonts[0][1]), c) for c in unknown):
         fonts += sorted(
             ((entry.name, entry.fname) for entry in fontManager.ttflist),
@@ -181,14 +190,15 @@ def width(text: str, font: Font) -> float:
 
 @lru_cache(maxsize=10_000)
 def _advance(c: str, font: Font) -> float:
-    """How far a letter moves those after it: seen between two others, since its ink may not."""
+    """How far a letter moves those after it: seen in many, whose ink may be anywhere."""
     drawn, families = _in_families(c, font)
     face = get_font([findfont(font.properties(family)) for family in families])
     face.set_size(font.size, _DPI)
-    face.set_text(f"|{drawn}|")
-    both, _ = face.get_width_height()
-    face.set_text("||")
-    return max(both - face.get_width_height()[0], 0) / 64 / _DPI
+    ends = []
+    for count in (1, 21):
+        face.set_text(f"|{drawn * count}|")
+        ends.append(face.get_width_height()[0])
+    return (ends[1] - ends[0]) / 20 / 64 / _DPI
 
 
 def cut(text: str, font: Font, room: float) -> str:
