@@ -6,21 +6,31 @@ import asyncio
 import inspect
 import itertools
 import math
-import reprlib
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import aclosing, suppress
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from ..camera.run import Run
-from .verdict import NotYet, attempt, expect, judged, named
+from .answers import (
+    Answer,
+    expect_callable,
+    expect_nothing_left,
+    expect_to_stop,
+    film,
+    run_plain,
+)
+from .doubles import FALSY, Spy, some_errors
+from .verdict import NotYet, check, expect, raised
+from .words import error_text, is_same, shown
 
 __all__ = ["check_drive", "check_labels"]
 
-_UNAWAITED = "labels of a coroutine"
+
+# --- A coroutine driven by hand --------------------------------------------------------------
 
 
-@judged
+@check
 def check_drive(drive: Callable[..., Any]) -> None:
     """Judge ``drive(coroutine)``: how often the coroutine paused, and what it returned.
 
@@ -37,88 +47,172 @@ def check_drive(drive: Callable[..., Any]) -> None:
     >>> check_drive(drive)
     ok
     """
-    error = ValueError("not a number")
-    for pauses, outcome in ((0, "data"), (1, None), (3, ["a", "b"]), (40, 7), (2, error)):
-        fails = outcome is error
-        how = f"raises {error!r}" if fails else f"returns {outcome!r}"
-        told = f"of a coroutine that pauses {pauses} time{'s' * (pauses != 1)} and {how}:"
-        sent: list[Any] = []
-        coroutine = _pausing(pauses, outcome, sent)
-        try:
-            run = _driven(drive, coroutine)
-        finally:
-            coroutine.close()
-        if fails:
-            do = "catch StopIteration only"
-            saw = f"{run.error!r} came out" if run.error else f"saw {reprlib.repr(run.result)}"
-            expect(run.error is not None, f"{told} {saw}", "the error was eaten", do)
-            expect(run.error is error, f"{told} {saw}", do=f"{do}, and let its error out")
-        else:
-            stopped = isinstance(run.error, RuntimeError) and "StopIteration" in str(run.error)
-            why = "it says that the coroutine has ended"
-            do = "send until StopIteration comes, and catch it: it carries the result"
-            expect(not stopped, f"{told} StopIteration came out", why, do)
-            again = isinstance(run.error, RuntimeError) and "already awaited" in str(run.error)
-            why = "it was sent something after its end"
-            expect(not again, f"{told} {run.error!r} came out", why, "return at StopIteration")
-            expect(run.error is None, f"{told} {run.error!r} came out")
-            wanted = pauses, outcome
-            saw = f"{told} saw {reprlib.repr(run.result)}, wanted {wanted}"
-            expect(run.result == wanted, saw, *_missed(run.result, pauses, outcome))
-        expect(sent == [None] * pauses, f"{told} it was sent {sent}", do="coroutine.send(None)")
+    returned = ["data", None, ["a", "b"], 7, *FALSY, ("a", "pair"), ValueError("as a value")]
+    for pauses, outcome in zip(itertools.cycle((0, 1, 3, 300, 2)), returned, strict=False):
+        times = f"{pauses} time{'s' * (pauses != 1)}"
+        told = f"of a coroutine that pauses {times} and returns {shown(outcome)}:"
+        answer = _driven(drive, pauses, outcome, told, fails=False)
+        _expect_no_error(answer.error, told)
+        pair = answer.result
+        wanted = pauses, outcome
+        seen = f"{told} saw {shown(pair)}, wanted {shown(wanted)}"
+        expect(_is_pair(pair, *wanted), seen, *_mistaken_pair(pair, pauses, outcome))
+    for error in (*some_errors(), _Stop("no error that one may catch")):
+        told = f"of a coroutine that pauses 2 times and raises {error_text(error)}:"
+        answer = _driven(drive, 2, error, told, fails=True)
+        hint = "catch StopIteration only"
+        seen = f"{told} saw {shown(answer.result)}"
+        expect(answer.error is not None, seen, "the error was eaten", hint)
+        seen = f"{told} {shown(answer.error)} came out"
+        expect(answer.error is error, seen, hint=f"{hint}, and let its error out")
 
 
-def _missed(result: Any, pauses: int, outcome: Any) -> tuple[str, str]:
+class _Stop(BaseException):
+    """As `KeyboardInterrupt`, no `Exception`."""
+
+
+def _driven(drive: Any, pauses: int, outcome: Any, told: str, fails: bool) -> Answer:
+    """Let the learner drive one coroutine, and look at what it was sent."""
+    sent: list[Any] = []
+    coroutine = _pausing(pauses, outcome, sent, fails)
+    try:
+        answer = run_plain(drive, coroutine)
+    finally:
+        coroutine.close()
+    _expect_no_later_send(answer.error, told)
+    others = [thing for thing in sent if thing is not None]
+    expect(not others, f"{told} it was sent {shown(others)}", hint="coroutine.send(None)")
+    return answer
+
+
+def _expect_no_later_send(error: BaseException | None, told: str) -> None:
+    again = isinstance(error, RuntimeError) and "already awaited" in str(error)
+    because = "it was sent something after its end"
+    expect(not again, f"{told} {shown(error)} came out", because, "return at StopIteration")
+
+
+def _expect_no_error(error: BaseException | None, told: str) -> None:
+    stopped = isinstance(error, RuntimeError) and "StopIteration" in str(error)
+    because = "it says that the coroutine has ended"
+    hint = "send until StopIteration comes, and catch it: it carries the result"
+    expect(not stopped, f"{told} StopIteration came out", because, hint)
+    if error is not None:
+        raise raised(f"{told} saw", error)
+
+
+def _is_pair(pair: Any, first: Any, second: Any) -> bool:
+    fits = isinstance(pair, tuple) and len(pair) == 2
+    return fits and is_same(pair[0], first) and is_same(pair[1], second)
+
+
+def _mistaken_pair(pair: Any, pauses: int, outcome: Any) -> tuple[str, str]:
     """Why a pair is not the one that was wanted, and what to try."""
-    if result is None:
+    if pair is None:
         return "nothing was returned", "return the pair; to print it is not enough"
-    if result == (pauses + 1, outcome):
+    if _is_pair(pair, pauses + 1, outcome):
         return "the last send ends it, and is not a pause", ""
-    if result == (outcome, pauses):
+    if _is_pair(pair, outcome, pauses):
         return "it is the wrong way round", "pauses first, then the value"
-    if result == (pauses, None):
+    if _is_pair(pair, pauses, None):
         return "the value is missing", "read it from StopIteration, which a for loop hides"
+    if isinstance(pair, list):
+        return "that is a list; a pair is a tuple", "round brackets, or none"
     return "", ""
 
 
-def _driven(drive: Callable[..., Any], coroutine: Any) -> Run:
-    """Call a plain function as `attempt` does a coroutine function."""
-    name = named(drive)
-    expect(callable(drive), f"{name} is not a function", do="check_drive(drive)")
-    if inspect.iscoroutinefunction(drive):
-        raise NotYet(
-            f"{name} is not a plain function", "nobody will await it", "def, not async def"
-        )
-
-    async def call() -> Any:
-        answer = drive(coroutine)
-        if inspect.iscoroutine(answer):
-            answer.close()
-        return answer
-
-    call.__name__ = name
-    return attempt(call, fails=True)
-
-
-class _Pause:
-    """Pauses once, and notes what it is sent."""
-
-    def __init__(self, sent: list[Any]) -> None:
-        self.sent = sent
-
-    def __await__(self) -> Generator[None, Any, None]:
-        self.sent.append((yield))
-
-
-async def _pausing(pauses: int, outcome: Any, sent: list[Any]) -> Any:
-    for _ in range(pauses):
-        await _Pause(sent)
-    if isinstance(outcome, Exception):
+async def _pausing(pauses: int, outcome: Any, sent: list[Any], fails: bool) -> Any:
+    for thing in itertools.islice(itertools.cycle((None, *FALSY, "a pause")), pauses):
+        await _Pause(thing, sent)
+    if fails:
         raise outcome
     return outcome
 
 
-@judged
+@dataclass
+class _Pause:
+    """Pauses once, and notes what it is sent."""
+
+    thing: Any
+    sent: list[Any]
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        self.sent.append((yield self.thing))
+
+
+# --- An async generator ----------------------------------------------------------------------
+
+_PAUSE = 10.0  # seconds from one label to the request for the next
+_LOAD, _INFER = 1.0, 2.0
+
+
+@dataclass
+class _Labels:
+    """What is loaded and inferred in one case, and what became of it."""
+
+    files: list[str]
+    ask: int
+    broken: int = 0
+    """Which file fails, from 1; or none."""
+    error: Exception | None = None
+    in_infer: bool = False
+    """Whether it is not the load that fails."""
+    falsy: bool = False
+    """Whether data and labels are such as `if` takes for nothing."""
+    loads: Spy = field(default_factory=Spy)
+    infers: Spy = field(default_factory=Spy)
+    seen: list[tuple[Any, float]] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        broken = f"number {self.broken} broken" if self.broken else "all well"
+        return f"of {len(self.files)} files, {self.ask} asked for, {broken}:"
+
+    def data(self, file: str) -> Any:
+        return FALSY[self.files.index(file) % 5] if self.falsy else f"{_stem(file)} images"
+
+    def label(self, file: str) -> Any:
+        return FALSY[-1 - self.files.index(file) % 5] if self.falsy else f"{_stem(file)} labels"
+
+    @property
+    def wanted(self) -> list[Any]:
+        return [self.label(f) for f in self.files[: self.broken - 1 if self.broken else self.ask]]
+
+    def _fails(self, file: str, in_infer: bool) -> bool:
+        at_fault = self.broken and file == self.files[self.broken - 1]
+        return bool(at_fault and self.in_infer == in_infer)
+
+    async def load(self, file: str) -> Any:
+        known = [other for other in self.files if is_same(other, file)]
+        expect(known, f"load was given {shown(file)}", "that is none of the files")
+        return await self.loads.act(
+            file, _LOAD, self.error if self._fails(file, False) else self.data(file)
+        )
+
+    async def infer(self, model: object, data: Any) -> Any:
+        hint = "await what load(file) makes"
+        expect(not inspect.iscoroutine(data), "infer was given a coroutine", hint=hint)
+        whose = [file for file in self.files if is_same(self.data(file), data)]
+        expect(whose, f"infer was given {shown(data)}", "that is no data", 'infer("model", data)')
+        fails = self._fails(whose[0], True)
+        return await self.infers.act(data, _INFER, self.error if fails else self.label(whose[0]))
+
+
+def _stem(file: str) -> str:
+    return file.removesuffix(".csv")
+
+
+def _cases() -> Iterator[_Labels]:
+    three = ["dataset1.csv", "dataset2.csv", "dataset3.csv"]
+    yield _Labels(three, ask=3)
+    yield _Labels([], ask=0)
+    yield _Labels(three[:1], ask=1)
+    yield _Labels(three, ask=1)
+    yield _Labels(["a.csv", "b.csv", "a.csv", "a.csv"], ask=4)
+    yield _Labels(["a.csv", "", "b.csv", "c.csv", "d.csv"], ask=5, falsy=True)
+    for number, error in enumerate(some_errors()):
+        yield _Labels(three, ask=3, broken=1 + number % 3, error=error, in_infer=number % 2 > 0)
+
+
+@check
 def check_labels(labels: Callable[..., Any]) -> None:
     """Judge ``labels(load, infer, files)``: an async generator, each label as soon as it is there.
 
@@ -130,117 +224,86 @@ def check_labels(labels: Callable[..., Any]) -> None:
     >>> check_labels(labels)
     ok
     """
-    name = named(labels)
-    expect(callable(labels), f"{name} is not a function", do="check_labels(labels)")
-    is_generator = inspect.isasyncgenfunction(labels)
-    expect(is_generator, f"{name} is not an async generator", do="async def, and a yield in it")
-    lost = OSError("gone")
-    for count, most, broken in ((3, 3, 0), (0, 0, 0), (1, 1, 0), (3, 1, 0), (3, 3, 2)):
-        files = [f"dataset{number}.csv" for number in range(1, count + 1)]
-        at_fault = files[broken - 1] if broken else ""
-        run, seen, loads, infers = _asked(labels, files, most, at_fault, lost)
-        told = f"of {count} files, {most} asked for" + f", number {broken} broken" * bool(broken)
-        if run.error is not None and not (broken and run.error is lost):
-            raise NotYet(f"{told}: {run.error!r} came out", *_unclosed(run.error))
-        items = [item for item, _ in seen]
-        saw = f"{told}: saw {reprlib.repr(items)}"
-        eaten = broken and run.error is None
-        expect(not eaten, saw, "the error was eaten", "let it out")
-        wanted = [f"{_stem(file)} labels" for file in files[: broken - 1 if broken else most]]
-        expect(items == wanted, f"{saw}, wanted {wanted}", *_mistaken(items, files))
-        for given, other, calls in ("load", "load_data", loads), ("infer", "another", infers):
-            saw = f"{told}: the {given} that you were given was never called"
-            expect(calls or not wanted, saw, do=f"use it, not {other}")
-        saw = f"{told} (10 s after each comes the request for the next)"
-        begun = [13.0 * at for at in range(broken or most)]
-        due = itertools.chain(begun, itertools.repeat(math.inf))
-        early = any(time < at for time, at in zip(loads, due, strict=False))
-        why = "load a file when its label is asked for"
-        do = "load and infer one file, yield, then the next file"
-        expect(not early, f"{saw}: loads began at {loads} s, wanted {begun}", why, do)
-        times, ends = [time for _, time in seen], [3.0 + 13 * at for at in range(len(wanted))]
-        why = "load takes 1 s, infer 2 s, and a label is wanted as soon as it is there"
-        expect(times == ends, f"{saw}: labels came at {times} s, wanted {ends}", why, do)
+    name = expect_callable(labels, (None, None, []))
+    for case in _cases():
+        answer = film(name, partial(_take, labels, name, case))
+        _expect_its_error(case, answer.error)
+        expect_nothing_left(answer)
+        _expect_labels(case)
+        _expect_in_time(case)
+    case = next(_cases())
+    expect_to_stop(name, partial(_take, labels, name, case))
 
 
-def _unclosed(error: BaseException) -> tuple[str, str]:
-    """Why a generator could not be closed, and what to try."""
-    if "GeneratorExit" not in str(error):
-        return "", ""
-    why = "after the request to close it came to another yield: a bare except catches that request"
-    return why, "except Exception, or no try at all"
+def _expect_its_error(case: _Labels, error: BaseException | None) -> None:
+    if error is not None and error is not case.error:
+        if "GeneratorExit" in str(error):
+            because = "after the request to close it came to another yield"
+            hint = "except Exception, or no try at all: a bare except catches that request"
+            raise NotYet(f"{case} {error_text(error)} came out", because, hint)
+        reason = raised(f"{case} saw", error)
+        hint = reason.hint or "let the error itself out" * bool(case.error)
+        raise NotYet(reason.seen, reason.because, hint)
+    seen = f"{case} saw {shown([item for item, _ in case.seen])}"
+    expect(error is case.error, seen, "the error was eaten", "let it out")
 
 
-def _mistaken(items: list[Any], files: list[str]) -> tuple[str, str]:
+def _expect_labels(case: _Labels) -> None:
+    items = [item for item, _ in case.seen]
+    seen = f"{case} saw {shown(items)}, wanted {shown(case.wanted)}"
+    expect(is_same(items, case.wanted), seen, *_mistaken_item(case, items))
+    for given, other, spy in ("load", "load_data", case.loads), ("infer", "another", case.infers):
+        seen = f"{case} the {given} that you were given was never called"
+        expect(spy.calls or not case.wanted, seen, hint=f"use it, not {other}")
+
+
+def _mistaken_item(case: _Labels, items: list[Any]) -> tuple[str, str]:
     """Why items are not labels, and what to try."""
     if not items:
         return "", ""
-    if items[0] == files[0]:
+    if is_same(items[0], case.files[0] if case.files else None):
         return "you yielded the file's name", "load it, then infer"
-    if items[0] == f"{_stem(files[0])} images":
+    if case.files and is_same(items[0], case.data(case.files[0])):
         return "you yielded what was loaded", "infer, then yield"
     if inspect.iscoroutine(items[0]):
         return "a coroutine is not a label", "await it"
-    if items[0] == _UNAWAITED:
-        return "infer was given a coroutine", "await what load(file) makes"
+    if case.falsy:
+        return "a label may be anything, also an empty one", "yield it whatever it is"
     return "", ""
 
 
-def _stem(file: str) -> str:
-    return file.removesuffix(".csv")
+def _expect_in_time(case: _Labels) -> None:
+    each = _LOAD + _INFER
+    told = f"{case} ({_PAUSE:g} s after each comes the request for the next)"
+    begun = [(each + _PAUSE) * at for at in range(case.broken or case.ask)]
+    due = itertools.chain(begun, itertools.repeat(math.inf))
+    early = any(time < at for time, at in zip(case.loads.began, due, strict=False))
+    because = "load a file when its label is asked for"
+    hint = "load and infer one file, yield, then the next file"
+    seen = f"{told}: loads began at {shown(case.loads.began)} s, wanted {shown(begun)}"
+    expect(not early, seen, because, hint)
+    times = [time for _, time in case.seen]
+    ends = [each + (each + _PAUSE) * at for at in range(len(case.wanted))]
+    because = "load takes 1 s, infer 2 s, and a label is wanted as soon as it is there"
+    seen = f"{told}: labels came at {shown(times)} s, wanted {shown(ends)}"
+    expect(times == ends, seen, because, hint)
 
 
-def _asked(
-    labels: Callable[..., Any], files: list[str], most: int, broken: str, lost: Exception
-) -> tuple[Run, list[tuple[Any, float]], list[float], list[float]]:
-    """Ask for so many labels, 10 s from one to the next: what came, and when each call began."""
-    seen: list[tuple[Any, float]] = []
-    loads: list[float] = []
-    infers: list[float] = []
-    made: list[Coroutine[Any, Any, Any]] = []
-
-    def kept(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        made.append(function(*args, **kwargs))
-        return made[-1]
-
-    async def load(file: str) -> str:
-        loads.append(asyncio.get_running_loop().time())
-        await asyncio.sleep(1)
-        if file == broken:
-            raise lost
-        return f"{_stem(file)} images"
-
-    async def infer(model: object, data: Any) -> str:
-        infers.append(asyncio.get_running_loop().time())
-        await asyncio.sleep(2)
-        return (
-            _UNAWAITED
-            if inspect.iscoroutine(data)
-            else f"{str(data).removesuffix(' images')} labels"
-        )
-
-    async def take() -> None:
-        given = partial(kept, load), partial(kept, infer), list(files)
-        items = labels(*given)
-        try:
-            async with aclosing(items):
-                async for item in items:
-                    seen.append((item, asyncio.get_running_loop().time()))
-                    if len(seen) == most < len(files) or len(seen) > most:
-                        return
-                    await asyncio.sleep(10)
-        except RuntimeError:  # it may have refused to close: let it run out
-            with suppress(Exception):
-                for _ in files:
-                    await anext(items)
-            raise
-
-    async def ask() -> None:
-        await asyncio.create_task(take())
-
-    ask.__name__ = getattr(labels, "__name__", "labels")
+async def _take(labels: Callable[..., Any], name: str, case: _Labels) -> None:
+    """Ask for so many labels, one after the other."""
+    items = labels(case.load, case.infer, list(case.files))
+    seen = f"{name} is not an async generator: called, it gave {shown(items)}"
+    expect(inspect.isasyncgen(items), seen, hint="async def, and a yield in it")
+    now = asyncio.get_running_loop().time
     try:
-        return attempt(ask, fails=True), seen, loads, infers
-    finally:
-        for coroutine in made:  # those that nobody has awaited
-            coroutine.close()
+        async with aclosing(items):
+            async for item in items:
+                case.seen.append((item, now()))
+                if len(case.seen) == case.ask < len(case.files) or len(case.seen) > case.ask:
+                    return
+                await asyncio.sleep(_PAUSE)
+    except RuntimeError:  # it may have refused to close: let it run out
+        with suppress(Exception):
+            for _ in case.files:
+                await anext(items)
+        raise

@@ -3,23 +3,68 @@
 from __future__ import annotations
 
 import asyncio
-import functools
-import inspect
 import itertools
-import reprlib
-from collections.abc import Callable, Coroutine, Generator
-from typing import Any
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
-from ..camera.clock import RealIO, busy
-from ..camera.run import Run
-from .verdict import NotYet, attempt, expect, judged
+from ..camera.clock import busy
+from .answers import (
+    Answer,
+    expect_callable,
+    expect_nothing_left,
+    expect_to_let_go,
+    film,
+    run_answer,
+    run_plain,
+    start_answer,
+)
+from .doubles import FALSY, some_errors
+from .verdict import NotYet, check, expect, expect_results, expect_time, raised
+from .words import error_text, shown
 
 __all__ = ["check_every", "check_loop", "check_polite"]
 
-_WORK = 0.5  # seconds that a chunk of work takes
+
+# --- A loop of one's own ---------------------------------------------------------------------
 
 
-@judged
+class _Job(NamedTuple):
+    """A coroutine: how long it sleeps in all, in how many sleeps, and how it ends."""
+
+    seconds: float
+    outcome: Any
+    sleeps: int = 3
+    fails: bool = False
+    holds: float = 0.0
+    """Seconds for which it computes after its last sleep."""
+
+    def __str__(self) -> str:
+        return f"raises {error_text(self.outcome)}" if self.fails else shown(self.outcome)
+
+
+def _plans() -> Iterator[list[_Job]]:
+    yield [_Job(0.3, "a"), _Job(0.1, "b"), _Job(0.2, "c")]
+    yield [_Job(3600.0, "a"), _Job(0.1, ConnectionError("lost"), fails=True), _Job(0.2, "c")]
+    yield [
+        _Job(0.0, ValueError("wrong"), fails=True),
+        _Job(0.2, "b"),
+        _Job(0.2, "c"),
+        _Job(0.2, OSError("lost"), fails=True),
+    ]
+    yield []
+    yield [_Job(0.1, value, sleeps=2) for value in FALSY]
+    yield [_Job(0.2, "twin"), _Job(0.1, "twin"), _Job(0.3, "twin")]
+    yield [_Job(0.0, "at once", sleeps=0), _Job(0.1, "b"), _Job(0.0, KeyError(1), 0, fails=True)]
+    yield [_Job(0.3 - at / 100, error, fails=True) for at, error in enumerate(some_errors())]
+    yield [_Job(0.1, "computes", 1, holds=0.5), _Job(0.2, "waits", 1), _Job(0.9, "waits on", 1)]
+
+
+class _Exit(BaseException):
+    """As `SystemExit`, no `Exception`."""
+
+
+@check
 def check_loop(run_all: Callable[..., Any]) -> None:
     """Judge ``run_all(*coroutines, clock, wait)``: a loop that keeps an error as a result.
 
@@ -27,43 +72,144 @@ def check_loop(run_all: Callable[..., Any]) -> None:
     --------
     >>> def run_all(*coroutines, clock, wait):
     ...     return []
-    >>> check_loop(run_all)
-    not yet: coroutines that end with ['a', 'b', 'c']: run_all gave []; wanted a list of 3
+    >>> print(check_loop(run_all).hint.partition(";")[0])
+    coroutines that end with ['a', 'b', 'c']: saw 0 results for 3 items
     """
-    lost, wrong, stop = ConnectionError("lost"), ValueError("wrong"), KeyboardInterrupt()
-    plans: list[dict[Any, float]] = [
-        {"a": 0.3, "b": 0.1, "c": 0.2},
-        {"a": 3600.0, lost: 0.1, "c": 0.2},
-        {wrong: 0.0, "b": 0.2, "c": 0.2, lost: 0.2},
-        {},
-        {"a": 0.2, stop: 0.1},
-    ]
-    for plan, pauses in itertools.product(plans, (3, 4)):  # what is reversed twice is in order
-        time, ends = _Clock(), list[Any]()
-        jobs = [_job(takes, pauses, item, time, ends) for item, takes in plan.items()]
-        answer = _loop(run_all, jobs, time)
-        told = f"coroutines that end with {list(plan)}: "
-        if stop in plan:
-            out = answer is KeyboardInterrupt
-            expect(out, told + "run_all went on", "that is ■", "except Exception as error")
-            return
-        saw = f"{told}run_all gave {reprlib.repr(answer)}"
-        fits = isinstance(answer, list) and len(answer) == len(plan)
-        expect(fits, saw, f"wanted a list of {len(plan)}")
-        due = sorted(((when, item) for item, when in plan.items()), key=lambda pair: pair[0])
-        do = "a timer heap"
-        if [when for when, _ in ends] == [when for when, _ in due]:  # only ties are wrong
-            do = "first come, first served: popleft, and a running number in the heap"
-        expect(ends == due, f"{told}they ended at {ends}", f"wanted {due}", do)
-        stops = any(isinstance(item, StopIteration) for item in answer)
-        expect(not stops, saw, "StopIteration is an Exception too", "catch it first")
-        same = all(a is b for a, b in zip(answer, plan, strict=True))
-        mixed = {id(item) for item in answer} == {id(item) for item in plan}
-        do = "the order of the arguments" if mixed else "results[coroutine] = error"
-        expect(same, saw, f"wanted {list(plan)}", do)
+    for plan, more in itertools.product(_plans(), (0, 1)):  # what is reversed twice is in order
+        plan = [job._replace(sleeps=job.sleeps + more * (job.sleeps > 1)) for job in plan]
+        told = f"coroutines that end with [{', '.join(map(str, plan))}]: "
+        time = _Clock()
+        answer = _looped(run_all, plan, time)
+        if answer.error is not None:
+            own = any(answer.error is job.outcome for job in plan)
+            seen = f"{told}run_all raised {error_text(answer.error)}"
+            expect(not own, seen, "that is the error to keep as a result", "except Exception")
+            raise raised(f"{told}run_all raised", answer.error)
+        if isinstance(answer.result, list | tuple) and len(answer.result) == len(plan):
+            _expect_in_turn(plan, time, told)
+            stops = any(isinstance(item, StopIteration) for item in answer.result)
+            seen = f"{told}saw {shown(answer.result)}"
+            expect(not stops, seen, "StopIteration is an Exception too", "catch it first")
+        hint = "results[coroutine] = …, and in the end the order of the arguments"
+        expect_results(answer.result, [job.outcome for job in plan], told, hint)
+    for stop in KeyboardInterrupt("■"), _Exit("end"):
+        plan = [_Job(0.2, "a"), _Job(0.1, stop, fails=True)]
+        told = f"coroutines of which one raises {type(stop).__name__}"
+        error = _looped(run_all, plan, _Clock()).error
+        because = "it is no Exception: so does ■ end a cell"
+        expect(error is stop, f"{told}: run_all went on", because, "except Exception as error")
 
 
-@judged
+def _expect_in_turn(plan: list[_Job], time: _Clock, told: str) -> None:
+    """Expect that each coroutine ended when it was due, and of two the first first."""
+    due: list[tuple[float, _Job]] = []
+    now = 0.0
+    for job in sorted(plan, key=lambda job: job.seconds if job.sleeps else -1.0):
+        now = max(now, job.seconds) + job.holds
+        due.append((round(now, 6), job))
+    if time.ends == due:
+        return
+    hint = "a timer heap"
+    if [when for when, _ in time.ends] == [when for when, _ in due]:  # only ties are wrong
+        hint = "first come, first served: popleft, and a running number in the heap"
+    seen, wanted = (", ".join(f"{job} at {when:g} s" for when, job in e) for e in (time.ends, due))
+    expect(False, f"{told}they ended so: {seen or 'never'}", f"wanted {wanted}", hint)
+
+
+def _looped(run_all: Any, plan: list[_Job], time: _Clock) -> Answer:
+    """Let the learner's loop run these jobs by this clock."""
+    jobs = [_work(job, time) for job in plan]
+    try:
+        answer = run_plain(run_all, *jobs, clock=time.time, wait=time.wait)
+    except NotYet as reason:
+        if "never ended" in reason.seen and not time.waits:
+            because = "nobody called wait, so the clock stood still"
+            raise NotYet(reason.seen, because, "wait(...) if nobody is ready") from None
+        raise
+    finally:
+        for coroutine in jobs:
+            coroutine.close()
+    because, hint = "only wait(...) may pass the time", "wait, not time.sleep"
+    expect(not answer.seconds, f"run_all slept for {answer.seconds:g} s", because, hint)
+    return answer
+
+
+@dataclass
+class _Clock:
+    """A clock that is moved by waiting, and what ended when."""
+
+    now: float = 0.0
+    waits: int = 0
+    ends: list[tuple[float, _Job]] = field(default_factory=list)
+
+    def time(self) -> float:
+        return self.now
+
+    def wait(self, seconds: float) -> None:
+        if seconds < 0:
+            raise ValueError("sleep length must be non-negative")  # as time.sleep says
+        self.now += seconds
+        self.waits += 1
+
+
+@dataclass
+class _Sleep:
+    seconds: float
+
+    def __await__(self) -> Generator[float, None, None]:
+        yield self.seconds
+
+
+async def _work(job: _Job, clock: _Clock) -> Any:
+    for _ in range(job.sleeps):
+        await _Sleep(job.seconds / job.sleeps)
+    clock.now += job.holds
+    clock.ends.append((round(clock.now, 6), job))
+    if job.fails:
+        raise job.outcome
+    return job.outcome
+
+
+# --- Timers ----------------------------------------------------------------------------------
+
+
+class _Beat(NamedTuple):
+    """A call every so many seconds, how long each call takes, and what goes on beside."""
+
+    seconds: float
+    calls: Sequence[float]
+    begin: float = 0.0
+    """What the loop's clock shows at the start."""
+    held: tuple[float, float] = (0.0, 0.0)
+    """From when to when somebody else holds the loop."""
+
+    def __str__(self) -> str:
+        told = f"every({self.seconds:g}, {len(self.calls)}, call), where calls take "
+        told += f"{shown(list(self.calls))} s" + f", begun at {self.begin:g} s" * bool(self.begin)
+        start, end = self.held
+        return told + f", and somebody else holds the loop from {start:g} to {end:g} s" * bool(end)
+
+    @property
+    def due(self) -> list[float]:
+        """When each call is made: by the clock, or when the loop is free again."""
+        start, end = self.held
+        ideal = [self.begin + number * self.seconds for number in range(len(self.calls))]
+        return [end if start < when < end else round(when, 6) for when in ideal]
+
+
+_BEATS = (
+    _Beat(1.0, [0.3, 0.3, 0.3]),
+    _Beat(1.0, [0.0, 0.0, 0.0, 0.0], begin=0.7),
+    _Beat(0.5, [0.0, 0.4, 0.1]),
+    _Beat(2.0, []),
+    _Beat(1.0, [0.25]),
+    _Beat(1.0, [0.0] * 4, held=(0.9, 1.3)),
+    _Beat(1.0, [0.0] * 7, held=(0.9, 3.5)),
+    _Beat(0.5, [0.0] * 8, begin=0.25, held=(0.5, 2.5)),
+)
+
+
+@check
 def check_every(every: Callable[..., Any]) -> None:
     """Judge ``every(seconds, times, call)``: it calls by the clock, however long a call takes.
 
@@ -78,60 +224,78 @@ def check_every(every: Callable[..., Any]) -> None:
     >>> check_every(every)
     ok
     """
-    error = ValueError("call failed")
-    plans: list[tuple[float, float, list[Any]]] = [
-        (0.0, 1.0, [0.3, 0.3, 0.3]),
-        (0.7, 1.0, [0.0, 0.0, 0.0, 0.0]),
-        (0.0, 0.5, [0.0, 0.4, 0.1]),
-        (0.0, 2.0, []),
-        (0.0, 1.0, [0.0, error, 0.0]),
-    ]
-    for begin, seconds, holds in plans:
-        calls: list[float] = []
-        call = _holder(holds, calls)
-        told = f"every({seconds:g}, {len(holds)}, call), where "
-        if error in holds:
-            told += "the 2nd call raises ValueError:"
-            try:
-                run = attempt(every, seconds, len(holds), call, fails=True)
-            except NotYet as reason:
-                raise NotYet(f"{told} {reason}") from None
-            raised = f"raised {run.error!r}" if run.error else "raised nothing"
-            do = "call in every itself, with no except"
-            expect(run.error is error, f"{told} every {raised}", "wanted that ValueError", do)
-            expect(len(calls) == 2, f"{told} it was called {len(calls)} times", "wanted 2")
-            break
-        told += f"calls take {holds} s{f', begun at {begin:g} s' if begin else ''}:"
-        run = _begun_at(begin, every, seconds, len(holds), call)
-        due = [begin + number * seconds for number in range(len(holds))]
-        saw = [round(when, 6) for when in calls]
-        do = "asyncio.get_running_loop().time() says what time it is"
-        if len(saw) != len(due):
-            do = f"call() {len(due)} times"
-        elif begin:
-            do = "note the loop's time at the start"
-        expect(saw == due, f"{told} called at {saw}", f"wanted {due}", do)
-        held = run.held < sum(holds) + 1e-6
-        expect(held, f"{told} it held the loop {run.held:g} s", do="await asyncio.sleep(...)")
-        end = due[-1] + holds[-1] if due else begin
-        took = abs(run.seconds - end) < 1e-6
-        wanted, do = f"wanted {end - begin:g} s", "end with the last call"
-        expect(took, f"{told} it took {run.seconds - begin:g} s", wanted, do)
-
-    @functools.wraps(every)
-    async def beside(*args: Any) -> Any:
-        asyncio.get_running_loop().call_later(0.9, busy, 0.4)
-        return await every(*args)
-
-    calls = []
-    attempt(beside, 1.0, 4, _holder([0.0] * 4, calls))
-    saw, due = [round(when, 6) for when in calls], [0.0, 1.3, 2.0, 3.0]
-    told = "every(1, 4, call), where somebody else holds the loop from 0.9 to 1.3 s:"
-    do = "note the time once, at the start, and count from there"
-    expect(saw == due, f"{told} called at {saw}", f"wanted {due}", do)
+    for beat in _BEATS:
+        call = _Callback(beat.calls)
+        answer = _timed(every, beat, call)
+        if answer.error is not None:
+            raise raised(f"{beat}: it raised", answer.error)
+        expect_nothing_left(answer)
+        _expect_calls(beat, [round(when, 6) for when in call.times])
+        held = answer.held < sum(beat.calls) + beat.held[1] - beat.held[0] + 1e-6
+        expect(held, f"{beat}: it held the loop {answer.held:g} s", hint="await asyncio.sleep(...)")
+        end = beat.due[-1] + beat.calls[-1] if beat.calls else beat.begin
+        expect_time(answer.seconds, end - beat.begin, f"{beat}: it took", "end with the last call")
+    for error in some_errors():
+        call = _Callback([0.0, error, 0.0])
+        told = f"every(1, 3, call), where the 2nd call raises {error_text(error)}:"
+        try:
+            answer = run_answer(every, 1.0, 3, call, fails=True)
+        except NotYet as reason:
+            raise NotYet(f"{told} {reason.seen}", reason.because, reason.hint) from None
+        did = f"raised {error_text(answer.error)}" if answer.error else "raised nothing"
+        hint = "call in every itself, in no task, and with no except"
+        expect(answer.error is error, f"{told} every {did}", "wanted that very error", hint)
+        expect_nothing_left(answer)
+        expect(len(call.times) == 2, f"{told} it was called {len(call.times)} times", "wanted 2")
+    expect_to_let_go(every, 1.0, 3, _Callback([0.0] * 3))
 
 
-@judged
+def _timed(every: Any, beat: _Beat, call: Callable[[], Any]) -> Answer:
+    async def setting() -> None:
+        await asyncio.sleep(beat.begin)
+        start, end = beat.held
+        if end:
+            asyncio.get_running_loop().call_at(start, busy, end - start)
+
+    args = beat.seconds, len(beat.calls), call
+    name = expect_callable(every, args)
+    return film(name, lambda: start_answer(every, name, args), setting=setting)
+
+
+def _expect_calls(beat: _Beat, seen: list[float]) -> None:
+    hint = "asyncio.get_running_loop().time() says what time it is"
+    if len(seen) != len(beat.due):
+        hint = f"call() {len(beat.due)} times"
+    elif beat.held[1]:
+        hint = "note the time once, at the start, and count from there"
+    elif beat.begin:
+        hint = "note the loop's time at the start"
+    expect(seen == beat.due, f"{beat}: called at {seen}", f"wanted {beat.due}", hint)
+
+
+class _Callback:
+    """A call that notes when it was made, and then holds the loop or fails."""
+
+    def __init__(self, acts: Sequence[Any]) -> None:
+        self.acts = acts
+        self.times: list[float] = []
+
+    def __call__(self) -> Any:
+        self.times.append(asyncio.get_running_loop().time())
+        number = len(self.times) - 1
+        act = self.acts[number] if number < len(self.acts) else 0.0
+        if isinstance(act, Exception):
+            raise act
+        busy(act)
+        return (None, "something", 0, True)[number % 4]
+
+
+# --- Holding the loop ------------------------------------------------------------------------
+
+_CHUNK = 0.2  # seconds that a chunk of work takes
+
+
+@check
 def check_polite(polite: Callable[..., Any]) -> None:
     """Judge ``polite(work, chunks)``: others get a turn between one chunk of work and the next.
 
@@ -142,134 +306,50 @@ def check_polite(polite: Callable[..., Any]) -> None:
     >>> check_polite(polite)
     not yet: others waited for 2 chunks on end; wanted 1; try: what puts you at the end of the line
     """
-    bad = ValueError("bad chunk")
-    plans: list[list[Any]] = [["a", "b"], ["a", "b", "c", "d", "e"], ["a"], [], ["a", bad, "c"]]
+    plans: list[list[Any]] = [list("ab"), list("abcde"), ["a"], [], list("abaa"), ["a", *FALSY]]
     for chunks in plans:
-        begun: list[Any] = []
-        longest: list[int] = [0]
-        run = attempt(polite, _worker(begun, longest), chunks, fails=True)
-        if isinstance(run.error, RealIO):
-            do = "slices, here, on this thread"
-            raise NotYet("it used a thread or a process", "that would do in life", do)
-        if bad in chunks:
-            expect(run.error is bad, "the error of a chunk did not come out", do="no except")
-            return
-        error = run.error
-        expect(error is None, f"polite raised {type(error).__name__}: {error}")
-        wanted = [chunk.upper() for chunk in chunks]
-        saw = f"polite(work, {chunks}) gave {reprlib.repr(run.result)}"
-        expect(run.result == wanted, saw, f"wanted {wanted}", "[work(chunk) for chunk in chunks]")
-        expect(begun == chunks, f"worked on {begun}", f"wanted {chunks}, each once and in order")
-        most, give = max(longest), "await asyncio.sleep(0)"
-        do = "what puts you at the end of the line" if most == len(chunks) else give
-        expect(most <= 1, f"others waited for {most} chunks on end", "wanted 1", do)
-        work = _WORK * len(chunks)
-        took, work_only = f"it took {run.seconds:g} s", f"the work alone takes {work:g} s"
-        expect(abs(run.seconds - work) < 1e-6, took, work_only, give)
+        work = _Work()
+        answer = run_answer(polite, work, chunks)
+        told = f"polite(work, {shown(chunks)}): "
+        results = [work.result(number, chunk) for number, chunk in enumerate(chunks)]
+        seen = f"worked on {shown(work.begun)}"
+        expect(work.begun == chunks, seen, f"wanted {shown(chunks)}, each once and in order")
+        expect_results(answer.result, results, told, "[work(chunk) for chunk in chunks]")
+        most, give = max(work.waited, default=0), "await asyncio.sleep(0)"
+        hint = "what puts you at the end of the line" if most == len(chunks) else give
+        expect(most <= 1, f"others waited for {most} chunks on end", "wanted 1", hint)
+        seconds = _CHUNK * len(chunks)
+        took = f"it took {answer.seconds:g} s"
+        because = f"the work alone takes {seconds:g} s"
+        expect(abs(answer.seconds - seconds) < 1e-6, took, because, give)
+    for error in some_errors():
+        answer = run_answer(polite, _Work(), ["a", error, "c"], fails=True)
+        seen = f"the error of a chunk, {error_text(error)}, did not come out"
+        if answer.error is not None:
+            seen += f", but {error_text(answer.error)}"
+        expect(answer.error is error, seen, hint="no except, and work in no task")
+        expect_nothing_left(answer)
+    expect_to_let_go(polite, _Work(), list("abcdefgh"), grace=3 * _CHUNK)
 
 
-class _Clock:
-    """A clock that is moved by waiting."""
+class _Work:
+    """A plain function that notes for how many chunks on end a call in line had to wait."""
 
-    now = 0.0
-    waits = 0
+    def __init__(self) -> None:
+        self.begun: list[Any] = []
+        self.waited: list[int] = []
+        self._others: list[Any] = []
 
-    def time(self) -> float:
-        return self.now
-
-    def wait(self, seconds: float) -> None:
-        self.now += seconds
-        self.waits += 1
-
-
-class _Sleep:
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-
-    def __await__(self) -> Generator[float, None, None]:
-        yield self.seconds
-
-
-async def _job(seconds: float, pauses: int, outcome: Any, clock: _Clock, ends: list[Any]) -> Any:
-    for _ in range(pauses):
-        await _Sleep(seconds / pauses)
-    ends.append((round(clock.now, 6), outcome))
-    if isinstance(outcome, BaseException):
-        raise outcome
-    return outcome
-
-
-def _loop(run_all: Any, jobs: list[Coroutine[Any, Any, Any]], clock: _Clock) -> Any:
-    """What the learner's loop gives back, or KeyboardInterrupt if one came out of it."""
-
-    async def program() -> Any:
-        try:
-            return run_all(*jobs, clock=clock.time, wait=clock.wait)
-        except KeyboardInterrupt:
-            return KeyboardInterrupt
-
-    name = program.__name__ = getattr(run_all, "__name__", "run_all")
-    try:
-        run = attempt(program, fails=True)
-    except NotYet as reason:
-        if "never ended" not in str(reason) or clock.waits:
-            raise
-        why = "nobody called wait, so the clock stood still"
-        raise NotYet(f"{name} never ended", why, "wait(...) if nobody is ready") from None
-    finally:
-        for job in jobs:
-            job.close()
-    if run.error is not None:
-        own = str(run.error) in ("lost", "wrong")
-        why = "that is the error to keep as a result" if own else ""
-        raise NotYet(f"{name} raised {type(run.error).__name__}: {run.error}", why)
-    if inspect.iscoroutine(run.result):
-        run.result.close()
-        raise NotYet(f"{name} is a coroutine function", "a loop runs them, who runs it?", "def")
-    why = "only wait(...) may pass the time"
-    expect(not run.seconds, f"{name} slept for {run.seconds:g} s", why, "wait, not time.sleep")
-    return run.result
-
-
-def _begun_at(begin: float, every: Any, seconds: float, times: int, call: Any) -> Run:
-    """Run the learner's function, with `begin` on the loop's clock when it begins."""
-    if not begin:
-        return attempt(every, seconds, times, call)
-
-    @functools.wraps(every)
-    async def later(*args: Any) -> Any:
-        await asyncio.sleep(begin)
-        return await every(*args)
-
-    return attempt(later, seconds, times, call)
-
-
-def _holder(holds: list[Any], calls: list[float]) -> Callable[[], None]:
-    """Make a call that notes when it was made, and then holds the loop or fails."""
-
-    def call() -> None:
-        loop = asyncio.get_running_loop()
-        calls.append(loop.time())
-        hold = holds[len(calls) - 1] if len(calls) <= len(holds) else 0.0
-        if isinstance(hold, Exception):
-            loop.set_exception_handler(lambda loop, context: None)  # the verdict says it
-            raise hold
-        busy(hold)
-
-    return call
-
-
-def _worker(begun: list[Any], longest: list[int]) -> Callable[[Any], Any]:
-    """Make a work that notes for how many chunks on end a call that is in line had to wait."""
-    others: list[Any] = []
-
-    def work(chunk: Any) -> Any:
-        begun.append(chunk)
-        asyncio.get_running_loop().call_soon(others.append, chunk)
-        busy(_WORK)
-        longest.append(len(begun) - len(others))
+    def __call__(self, chunk: Any) -> Any:
+        self.begun.append(chunk)
+        asyncio.get_running_loop().call_soon(self._others.append, chunk)
+        busy(_CHUNK)
+        self.waited.append(len(self.begun) - len(self._others))
         if isinstance(chunk, Exception):
             raise chunk
-        return chunk.upper()
+        return self.result(len(self.begun) - 1, chunk)
 
-    return work
+    @staticmethod
+    def result(number: int, chunk: Any) -> Any:
+        """What comes of a chunk: now and then something that `if` takes for nothing."""
+        return FALSY[number % 5] if number % 3 == 2 else f"{chunk!r} done"

@@ -1,91 +1,61 @@
-"""Checks of the exercises of notebook 03."""
+"""Verdicts on the exercises of notebook 03: the first, all as they come, stages without barrier."""
 
 from __future__ import annotations
 
 import asyncio
-import reprlib
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, NamedTuple
 
-from ..camera.run import Run
+from ..camera.run import Lane
 from ..world.load import load_data, load_seconds, uneven_seconds
-from .verdict import NotYet, attempt, expect, judged
+from .answers import Answer, expect_to_let_go, run_answer
+from .doubles import FALSY, Spy
+from .verdict import check, expect, expect_results
+from .words import is_same, shown
 
 __all__ = ["check_first_result", "check_load_and_tell", "check_through_all"]
 
-_Stage = Callable[[str], Awaitable[str]]
+_EACH = "make a task of each file: asyncio.create_task"
 
 
-def _gather_files(day: str, count: int) -> list[str]:
+def _files(day: str, count: int) -> list[str]:
     return [f"{day}{number}.csv" for number in range(1, count + 1)]
 
 
-def _gather_data(files: list[str]) -> list[str]:
-    return [f"{file.removesuffix('.csv')} images" for file in files]
+def _data(file: str) -> str:
+    return f"{file.removesuffix('.csv')} images"
 
 
-_EACH = "make a task of each file: asyncio.create_task"
-_RAISED = {
-    "raised CancelledError": (
-        "awaiting a cancelled task raises it, and so does its result()",
-        "await asyncio.gather(*pending, return_exceptions=True)",
-    ),
-    "Set of Tasks/Futures is empty": (
-        "of one file nobody is pending, and asyncio.wait refuses an empty set",
-        "await asyncio.gather(*pending, return_exceptions=True)",
-    ),
-    "Passing coroutines is forbidden": ("asyncio.wait takes only tasks", _EACH),
-}
-"""What errors of `cancel` and `wait` say: why, and what to try."""
+def _expect_seconds(took: float, least: float, because: str, hint: str) -> None:
+    """Expect `least` to the microsecond; `because` says what takes longer than that."""
+    seen = f"took {took:.2f} s where {least:.2f} s is right"
+    expect(took < least + 1e-6, seen, because, hint)
+    expect(took > least - 1e-6, seen, "so little cannot be enough", "await what you start")
 
 
-def _attempt_first(first_result: Callable[..., Any], files: list[str]) -> Run:
-    try:
-        return attempt(first_result, files)
-    except NotYet as reason:
-        for said, hint in _RAISED.items():
-            if said in str(reason):
-                raise NotYet(str(reason).rstrip(": ."), *hint) from None
-        raise
+def _loads(answer: Answer) -> list[Lane]:
+    """The lanes in which `load_data` was called."""
+    lanes, called = answer.run.lanes if answer.run else [], load_data.__name__
+    return [lane for lane in lanes if any(s.call == called for s in lane.segments)]
 
 
-def _expect_seconds(took: float, least: float, slow: str, do: str) -> None:
-    """Expect `least` to the microsecond; `slow` says what takes longer than that."""
-    saw = f"took {took:.2f} s where {least:.2f} s is right"
-    expect(took < least + 1e-6, saw, slow, do)
-    expect(took > least - 1e-6, saw, "so little cannot be enough", "await what you start")
-
-
-def _expect_results(got: Any, wanted: list[str], name: str, do: str) -> None:
-    """Expect a list or tuple of the wanted; say where it first differs."""
-    hint = "return the list of results" if got is None else do
-    expect(isinstance(got, list | tuple), f"handed back {reprlib.repr(got)}, not a list", do=hint)
-    expect(
-        len(got) == len(wanted), f"handed back {len(got)} results for {len(wanted)} files", do=do
-    )
-    for n, (one, right) in enumerate(zip(got, wanted, strict=True), start=1):
-        saw = f"result {n} is {reprlib.repr(one)} where {right!r} is right"
-        forgot = "a coroutine without a return gives None"
-        expect(one is not None, saw, forgot, f"return {name}, in the coroutine of one file")
-        expect(not isinstance(one, asyncio.Task), saw, "that is a task", "task.result()")
-        expect(one == right, saw, "results stand in the order of files" * (one in wanted), do)
-
-
-def _expect_once(run: Run, count: int) -> None:
+def _expect_loads(answer: Answer, files: list[str]) -> None:
     """Expect no file to be loaded twice."""
-    every = (run.root, *run.lanes)
-    n = sum(any(s.call == load_data.__name__ for s in lane.segments) for lane in every)
+    n, count = len(_loads(answer)), len(files)
     expect(n <= count, f"{n} loads of {count} file{'s' * (count > 1)}", "each is loaded once")
 
 
-@judged
+# --- The first is enough ---------------------------------------------------------------------
+
+
+@check
 def check_first_result(first_result: Callable[..., Any]) -> None:
     """Judge ``first_result(files)``: the first file to be loaded wins, the others are cancelled.
 
     Parameters
     ----------
     first_result
-        A coroutine function that hands back what `load_data` gave for the winner.
+        A coroutine function that returns what `load_data` gave for the winner.
 
     Examples
     --------
@@ -93,39 +63,50 @@ def check_first_result(first_result: Callable[..., Any]) -> None:
     >>> async def first_result(files):
     ...     return await load_data(files[0])
     >>> check_first_result(first_result)
-    not yet: 1 in flight at most, of 2 files; all must be on their way before you wait; try: make a task of each file: asyncio.create_task
+    not yet: 1 load at once, of 2 files; all must be on their way before you wait; try: make a task of each file: asyncio.create_task
     """  # noqa: E501
     for day, count in ("monday", 2), ("tuesday", 9), ("friday", 30), ("sunday", 1):
-        files = _gather_files(day, count)
-        waits = [load_seconds(file) for file in files]
-        best = [f for f, w in zip(_gather_data(files), waits, strict=True) if w == min(waits)]
-        run = _attempt_first(first_result, list(files))
-        expect(
-            run.max_in_flight >= count or count == 1,
-            f"{run.max_in_flight} in flight at most, of {count} files",
-            "all must be on their way before you wait",
-            _EACH,
-        )
-        _expect_once(run, count)
-        _expect_seconds(
-            run.seconds,
-            min(waits),
-            "it went on after the first had finished",
-            "the return_when of asyncio.wait; then cancel who is pending",
-        )
-        saw = f"handed back {reprlib.repr(run.result)} where {best[0]!r} is right"
-        expect(run.result in best, saw, do="return the result() of the task that is done")
+        files = _files(day, count)
+        least = min(map(load_seconds, files))
+        answer = run_answer(first_result, files)
+        _expect_at_once(answer, files)
+        _expect_loads(answer, files)
+        because = "it went on after the first had finished"
+        hint = "the return_when of asyncio.wait; then cancel who is pending"
+        _expect_seconds(answer.seconds, least, because, hint)
+        best = [_data(file) for file in files if load_seconds(file) == least]
+        seen = f"saw {shown(answer.result)} where {best[0]!r} is right"
+        right = any(is_same(answer.result, data) for data in best)
+        expect(right, seen, hint="return the result() of the task that is done")
+    expect_to_let_go(first_result, _files("monday", 4))
 
 
-@judged
+def _expect_at_once(answer: Answer, files: list[str]) -> None:
+    """Expect that all loads were on their way together."""
+    first = min((lane.end for lane in _loads(answer)), default=0.0)
+    most = sum(lane.start < first for lane in _loads(answer))
+    seen = f"{most} load{'s' * (most != 1)} at once, of {len(files)} files"
+    because = "all must be on their way before you wait"
+    expect(most >= len(files) or len(files) == 1, seen, because, _EACH)
+
+
+# --- Tell as they come -----------------------------------------------------------------------
+
+
+class _Told(NamedTuple):
+    what: Any
+    when: float
+
+
+@check
 def check_load_and_tell(load_and_tell: Callable[..., Any]) -> None:
-    """Judge ``load_and_tell(files, tell)``: it tells at once and hands back in order.
+    """Judge ``load_and_tell(files, tell)``: it tells at once and returns in order.
 
     Parameters
     ----------
     load_and_tell
-        A coroutine function; it calls ``tell(file)`` when a file is loaded, and hands back the
-        data of all files in their order.
+        A coroutine function; it calls ``tell(file)`` when a file is loaded, and returns the data
+        of all files in their order.
 
     Examples
     --------
@@ -134,43 +115,62 @@ def check_load_and_tell(load_and_tell: Callable[..., Any]) -> None:
     >>> check_load_and_tell(load_and_tell)
     not yet: monday1.csv was told 0 times; each file is told once; try: tell(file)
     """
-    for day, count in ("monday", 3), ("tuesday", 12), ("sunday", 1):
-        files = _gather_files(day, count)
-        waits = [load_seconds(file) for file in files]
-        told: list[tuple[Any, float]] = []
-
-        def tell(file: Any, told: list[tuple[Any, float]] = told) -> None:
-            told.append((file, asyncio.get_running_loop().time()))
-
-        run = attempt(load_and_tell, list(files), tell)
-        _expect_once(run, count)
-        for what, _ in told:
-            expect(what in files, f"told {reprlib.repr(what)}", "that is no file", "tell(file)")
-        for file, wait in zip(files, waits, strict=True):
-            times = [time for what, time in told if what == file]
-            saw = f"{file} was told {len(times)} times"
-            last = sum(what == files[-1] for what, _ in told)
-            if not times and last > 1:
-                saw += f", and {files[-1]} {last} times"
-                why = "a function that is made in a loop sees its last file"
-                expect(False, saw, why, "lambda task, file=file: tell(file)")
-            expect(len(times) == 1, saw, "each file is told once", "tell(file)")
-            saw = f"{file} was told at {times[0]:.2f} s; it takes {wait:.2f} s"
-            do = "a coroutine of your own that loads one file and then tells; gather those"
-            expect(times[0] < wait + 1e-6, saw, "it was told late, or began late", do)
-            expect(times[0] > wait - 1e-6, saw, "it was told before it was there", do)
-        _expect_seconds(run.seconds, max(waits), "the slowest is enough", "load all at once")
-        _expect_results(run.result, _gather_data(files), "data", "gather keeps the order")
+    twice = [*_files("friday", 3), "friday2.csv", "friday1.csv"]
+    for files in _files("monday", 3), _files("tuesday", 12), _files("sunday", 1), twice, []:
+        told: list[_Told] = []
+        answer = run_answer(load_and_tell, files, _teller(told))
+        _expect_loads(answer, files)
+        _expect_told(told, files)
+        least = max(map(load_seconds, files), default=0.0)
+        _expect_seconds(answer.seconds, least, "the slowest is enough", "load all at once")
+        hint = "return data, in the coroutine of one file; gather keeps the order"
+        expect_results(answer.result, list(map(_data, files)), hint=hint)
+    expect_to_let_go(load_and_tell, _files("monday", 3), _teller([]))
 
 
-@judged
+def _teller(told: list[_Told]) -> Callable[[Any], None]:
+    def tell(file: Any) -> None:
+        told.append(_Told(file, asyncio.get_running_loop().time()))
+
+    return tell
+
+
+def _expect_told(told: list[_Told], files: list[str]) -> None:
+    """Expect each file to be told, as soon as it is loaded."""
+    for what, _ in told:
+        known = any(is_same(what, file) for file in files)
+        expect(known, f"told {shown(what)}", "that is no file", "tell(file)")
+    for file in files:
+        times = [when for what, when in told if what == file]
+        seen = f"{file} was told {len(times)} times"
+        last = sum(what == files[-1] for what, _ in told)
+        if not times and last > 1:
+            seen += f", and {files[-1]} {last} times"
+            because = "a function that is made in a loop sees its last file"
+            expect(False, seen, because, "lambda task, file=file: tell(file)")
+        once = len(times) == files.count(file)
+        because = "each file is told once"
+        because += ", and one that is there twice, twice" * (files.count(file) > 1)
+        expect(once, seen, because, "tell(file)")
+        wait = load_seconds(file)
+        hint = "a coroutine of your own that loads one file and then tells; gather those"
+        for when in times:
+            seen = f"{file} was told at {when:.2f} s; it takes {wait:.2f} s"
+            expect(when < wait + 1e-6, seen, "it was told late, or began late", hint)
+            expect(when > wait - 1e-6, seen, "it was told before it was there", hint)
+
+
+# --- Stages ----------------------------------------------------------------------------------
+
+
+@check
 def check_through_all(through_all: Callable[..., Any]) -> None:
     """Judge ``through_all(files, stages)``: each file passes all stages on its own way.
 
     Parameters
     ----------
     through_all
-        A coroutine function that hands back what the last stage gave, in the order of files.
+        A coroutine function that returns what the last stage gave, in the order of files.
 
     Examples
     --------
@@ -179,36 +179,67 @@ def check_through_all(through_all: Callable[..., Any]) -> None:
     >>> check_through_all(through_all)
     not yet: 0 calls of 'load' for 4 files; each file passes each stage once; try: await stage(value) for each stage
     """  # noqa: E501
-    plans = (4, "load infer save"), (9, "load clean infer save"), (6, "load"), (1, "load save")
-    for count, plan in plans:
-        files, calls = _gather_files("monday", count), list[tuple[str, str]]()
-        names = plan.split()
-        wanted, longest = list(files), [0.0] * count
-        for name in names:
-            for i, value in enumerate(wanted):
-                longest[i] += uneven_seconds(f"{name} {value}", 0.1, 1.0)
-            wanted = [f"{value} {name}" for value in wanted]
-        run = attempt(through_all, list(files), [_gather_stage(name, calls) for name in names])
-        for name in names:
-            n = sum(call == name for call, _ in calls)
-            saw = f"{n} calls of {name!r} for {count} file{'s' * (count > 1)}"
-            why = "each file passes each stage once"
-            expect(n == count, saw, why, "await stage(value) for each stage")
-        do = "value = await stage(value), and gather over files"
-        _expect_results(run.result, wanted, "value", do)
-        _expect_seconds(
-            run.seconds,
-            max(longest),
-            "a file waited for another one",
-            "one coroutine that takes one file through all stages; gather those",
-        )
+    for line in _lines():
+        spy = Spy()
+        answer = run_answer(through_all, line.files, [_stage(name, spy) for name in line.stages])
+        for name in line.stages:
+            n = sum(call.item == name for call in spy.calls)
+            wanted = len(line.files) * line.stages.count(name)
+            seen = f"{n} calls of {name!r} for {len(line.files)} file{'s' * (len(line.files) != 1)}"
+            because = "each file passes each stage once"
+            because += f", and {name!r} is there twice" * (line.stages.count(name) > 1)
+            expect(n == wanted, seen, because, "await stage(value) for each stage")
+        hint = "value = await stage(value), whatever it is, and return value; gather over files"
+        told = "" if line.stages else "without any stage "
+        expect_results(answer.result, [line.way(file)[0] for file in line.files], told, hint)
+        because = "a file waited for another one"
+        hint = "one coroutine that takes one file through all stages; gather those"
+        least = max((line.way(file)[1] for file in line.files), default=0.0)
+        _expect_seconds(answer.seconds, least, because, hint)
+    spy = Spy()
+    stages = [_stage(name, spy) for name in ("load", "save")]
+    expect_to_let_go(through_all, _files("tuesday", 4), stages, cut=spy.cut)
 
 
-def _gather_stage(name: str, calls: list[tuple[str, str]]) -> _Stage:
-    async def stage(value: str) -> str:
-        calls.append((name, value))
-        await asyncio.sleep(uneven_seconds(f"{name} {value}", 0.1, 1.0))
-        return f"{value} {name}"
+class _Line(NamedTuple):
+    """Files, and the stages through which they go."""
+
+    files: list[Any]
+    stages: list[str]
+
+    def way(self, value: Any) -> tuple[Any, float]:
+        """What becomes of a file, and how long that takes."""
+        seconds = 0.0
+        for name in self.stages:
+            seconds += _stage_seconds(name, value)
+            value = _stage_result(name, value)
+        return value, seconds
+
+
+def _lines() -> Iterator[_Line]:
+    yield _Line(_files("monday", 4), ["load", "infer", "save"])
+    yield _Line(_files("monday", 9), ["load", "clean", "infer", "save"])
+    yield _Line(_files("monday", 6), ["load"])
+    yield _Line(_files("monday", 1), ["load", "save"])
+    yield _Line(["a.csv", "b.csv", "a.csv"], ["load", "clean", "load"])
+    yield _Line(["a.csv", "", "b.csv", "c.csv", "d.csv", "e.csv"], ["load", "empty", "save"])
+    yield _Line(["a.csv", "b.csv", "c.csv", "d.csv", "e.csv", "f.csv"], ["load", "empty"])
+    yield _Line([], ["load"])
+    yield _Line(["a.csv", "b.csv"], [])
+
+
+def _stage_seconds(name: str, value: Any) -> float:
+    return uneven_seconds(f"{name} {value}", 0.3, 1.2)
+
+
+def _stage_result(name: str, value: Any) -> Any:
+    """What a stage makes of a value; one of them makes something that `if` takes for nothing."""
+    return FALSY[ord(value[0]) % len(FALSY)] if name == "empty" else f"{value} {name}"
+
+
+def _stage(name: str, spy: Spy) -> Callable[[Any], Awaitable[Any]]:
+    async def stage(value: Any) -> Any:
+        return await spy.act(name, _stage_seconds(name, value), _stage_result(name, value))
 
     stage.__name__ = stage.__qualname__ = name
     return stage

@@ -1,36 +1,31 @@
-"""How an exercise is judged: the learner's function runs on the fast-forward clock.
-
-A check says *ok*, or *not yet* with what was seen, why it is not right, and what to try. It never
-shows a traceback of its own and never hangs.
-"""
+"""What a check says: *ok*, or *not yet* with what was seen, why it is not right, what to try."""
 
 from __future__ import annotations
 
 import asyncio
 import functools
-import inspect
-from collections.abc import Callable
+import gc
+import warnings
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..camera.clock import Deadlock, Runaway, simulate
 from ..camera.prints import collected
-from ..camera.run import Run
+from .words import error_text, in_words, is_same, shown
 
-__all__ = ["NotYet", "Verdict", "attempt", "expect", "expect_to_let_go", "judged", "named"]
-
-_TURNS, _PATIENCE = 20_000, 5.0  # of the loop; real seconds
-_CANCEL = 0.2  # seconds after which a function is cancelled, to see whether it lets go
+__all__ = ["NotYet", "Verdict", "check", "expect", "expect_results", "expect_time", "raised"]
 
 
 class NotYet(Exception):
     """What was seen, why it is not right, what to try."""
 
-    def __init__(self, saw: str, why: str = "", do: str = "") -> None:
-        super().__init__("; ".join(part for part in (saw, why, do and f"try: {do}") if part))
+    def __init__(self, seen: str, because: str = "", hint: str = "") -> None:
+        self.seen, self.because, self.hint = map(in_words, (seen, because, hint))
+        parts = self.seen, self.because, self.hint and f"try: {self.hint}"
+        super().__init__("; ".join(filter(None, parts)))
 
 
 class Verdict:
-    """What a check hands back: true if the exercise is solved.
+    """What a check returns: true if the exercise is solved.
 
     Examples
     --------
@@ -48,120 +43,129 @@ class Verdict:
         return f"not yet: {self.hint}" if self.hint else "ok"
 
 
-def judged(check: Callable[..., None]) -> Callable[..., Verdict]:
+def check(judge: Callable[..., None]) -> Callable[..., Verdict]:
     """Make a check of a function that raises `NotYet` where the learner's is not right.
 
     Examples
     --------
-    >>> @judged
-    ... def check_nap(nap):
-    ...     run = attempt(nap, 2)
-    ...     expect(run.seconds == 2, f"nap(2) took {run.seconds} s", do="await asyncio.sleep(2)")
-    >>> async def nap(seconds): ...
-    >>> check_nap(nap)
-    not yet: nap(2) took 0.0 s; try: await asyncio.sleep(2)
+    >>> @check
+    ... def check_three(answer):
+    ...     expect(answer == 3, f"saw {answer}", "there are 3 files", "count them")
+    >>> check_three(2)
+    not yet: saw 2; there are 3 files; try: count them
     """
 
-    @functools.wraps(check)
+    @functools.wraps(judge)
     def verdict(*args: Any, **kwargs: Any) -> Verdict:
-        try:
-            with collected():
-                check(*args, **kwargs)
-        except NotYet as reason:
-            return Verdict(str(reason))
-        except Exception as error:  # what the learner's function gave back broke the check
-            kind = type(error).__name__
-            return Verdict(f"looking at the answer raised {kind}: {error}; is it what was asked?")
-        return Verdict()
+        hint = ""
+        with collected(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            try:
+                judge(*args, **kwargs)
+            except NotYet as reason:
+                hint = str(reason)
+            except Exception as error:  # what the learner's function returned broke the check
+                hint = f"looking at the answer raised {error_text(error)}; is it what was asked?"
+            if hint:
+                gc.collect(1)  # of coroutines that nobody awaited the hint tells, no warning
+        return Verdict(hint)
 
     return verdict
 
 
-def expect(true: object, saw: str, why: str = "", do: str = "") -> None:
-    """Raise `NotYet` unless ``true``."""
-    if not true:
-        raise NotYet(saw, why, do)
+def expect(condition: object, seen: str, because: str = "", hint: str = "") -> None:
+    """Raise `NotYet` unless the condition holds."""
+    if not condition:
+        raise NotYet(seen, because, hint)
 
 
-def named(function: Any) -> str:
-    """The name of what was handed in, unless it is what a call gave back: that is told."""
-    name = getattr(function, "__name__", repr(function))
-    if inspect.iscoroutine(function):
-        function.close()
-    called = inspect.iscoroutine(function) or inspect.isasyncgen(function)
-    do = f"{name}, without brackets"
-    expect(not called, f"{name}(...) is a call", "the check wants the function", do)
-    return name
+def expect_time(seconds: float, wanted: float, told: str, hint: str = "") -> None:
+    """Expect a time to the microsecond."""
+    seen = f"{told} {seconds:.6g} s"
+    expect(abs(seconds - wanted) < 1e-6, seen, f"wanted {wanted:.6g} s", hint)
 
 
-def attempt(function: Callable[..., Any], /, *args: Any, fails: bool = False, **kwargs: Any) -> Run:
-    """Run the learner's function, and explain what kept it from an answer.
-
-    Parameters
-    ----------
-    function
-        The learner's.
-    fails
-        Whether it may raise: then a failed `Run` is handed back like any other.
-
-    Raises
-    ------
-    NotYet
-        If it is no coroutine function, never ends, deadlocks, raises, or leaves tasks behind.
-    """
-    name = named(function)
-    if not inspect.iscoroutinefunction(function):
-        do = f"async def {name}(...)" if inspect.isfunction(function) else "async def ..."
-        raise NotYet(f"{name} is no coroutine function", do=do)
-    try:
-        run = simulate(function, *args, max_turns=_TURNS, patience=_PATIENCE, **kwargs)
-    except TypeError as error:
-        raise NotYet(f"{name} could not be called: {error}") from None
-    except SystemExit as error:
-        raise NotYet(f"{name} raised SystemExit: {error}") from None
-    if isinstance(run.error, Runaway):
-        raise NotYet(f"{name} never ended", "its loop has no way out", "a return or a break")
-    if isinstance(run.error, Deadlock):
-        raise NotYet(f"{name} deadlocked: {run.error}", do="see who should wake whom")
-    if run.error is not None and not fails:
-        raise NotYet(f"{name} raised {type(run.error).__name__}: {run.error}")
-    if run.pending:
-        left = ", ".join(run.pending[:3])
-        raise NotYet(
-            f"{left} still ran when {name} had ended", do="await or cancel every task you start"
-        )
-    return run
+def expect_results(got: Any, wanted: Sequence[Any], told: str = "", hint: str = "") -> None:
+    """Expect a list (or a tuple) of the wanted; say where it first differs, and guess why."""
+    from_none = "return the list of results"
+    is_list = isinstance(got, list | tuple)
+    seen = f"{told}saw {shown(got)}, not a list of {len(wanted)} results"
+    expect(is_list, seen, hint=from_none if got is None else hint)
+    seen = f"{told}saw {len(got)} results for {len(wanted)} items"
+    expect(len(got) == len(wanted), seen, f"wanted {shown(list(wanted))}", hint)
+    for number, (one, right) in enumerate(zip(got, wanted, strict=True), 1):
+        if isinstance(one, NotYet):  # a job said it, and it was kept as a result
+            raise one
+        if not is_same(one, right):
+            seen = f"{told}result {number} is {shown(one)}"
+            raise NotYet(seen, *_mistaken(one, right, wanted, hint))
 
 
-def expect_to_let_go(function: Callable[..., Any], /, *args: Any) -> None:
-    """Cancel the function after 0.2 s: it must end at once, and so must all that it started.
+def _mistaken(one: Any, right: Any, wanted: Sequence[Any], hint: str) -> tuple[str, str]:
+    """Why a result is not the right one, and what to try."""
+    where = f"wanted {shown(right)}"
+    if isinstance(one, Exception) and (reason := raised("", one)).because:
+        return reason.because, reason.hint
+    if shown(one) == "a task":
+        return where, "task.result(), when it is done"
+    if shown(one) == "a coroutine":
+        return where, "await it"
+    if any(is_same(one, other) for other in wanted):
+        return f"{where}: results stand in the order of what was given", hint
+    if isinstance(right, BaseException):
+        return where, "keep the error itself"
+    forgotten = "; a coroutine without a return gives None" * (one is None)
+    return where + forgotten, hint
 
-    Raises
-    ------
-    NotYet
-        If it goes on, swallows the cancellation, or leaves a task that nobody has cancelled.
-    """
-    left: list[asyncio.Task[Any]] = []
 
-    async def cancelled(*given: Any) -> Any:
-        before = asyncio.all_tasks()
-        try:
-            async with asyncio.timeout(_CANCEL):
-                return await function(*given)
-        finally:
-            left.extend(task for task in asyncio.all_tasks() - before if not task.cancelling())
-            for task in left:
-                task.cancel()
+# What an error says, why it came, and what to try.
+_HINTS = (
+    (
+        "CancelledError",
+        "awaiting a cancelled task raises it, and so does its result()",
+        "await asyncio.gather(*pending, return_exceptions=True)",
+    ),
+    (
+        "Set of Tasks/Futures is empty",
+        "of one file nobody is pending, and asyncio.wait refuses an empty set",
+        "await asyncio.gather(*pending, return_exceptions=True)",
+    ),
+    (
+        "Passing coroutines is forbidden",
+        "asyncio.wait takes only tasks",
+        "make a task of each file: asyncio.create_task",
+    ),
+    (
+        "different event loop",
+        "each run has a loop of its own",
+        "make the semaphore or lock inside the function",
+    ),
+    (
+        "cannot be called from a running event loop",
+        "the check has a loop already",
+        "async def, and await",
+    ),
+    (
+        "context manager",
+        "a timeout is for `async with`",
+        "async with asyncio.timeout(seconds)",
+    ),
+    (
+        "can't be used in 'await'",
+        "what stands behind an await is no coroutine",
+        "a plain function is called without await",
+    ),
+)
 
-    cancelled.__name__ = name = f"{function.__name__}, cancelled after {_CANCEL} s,"
-    run = attempt(cancelled, *args, fails=True)
-    mend = "cancel your tasks when you are cancelled yourself; gather and TaskGroup do"
-    expect(not left, f"{name} left {len(left)} of its tasks running", "they work for nobody", mend)
-    late = run.seconds > _CANCEL + 1e-6
-    saw = f"{name} went on until {run.seconds:g} s"
-    if not late:
-        did = f"raised {type(run.error).__name__}" if run.error else f"handed back {run.result!r}"
-        saw = f"{name} {did} instead of stopping"
-    why = "it swallows the CancelledError"
-    do = "except Exception, not BaseException, and no return in a finally"
-    expect(isinstance(run.error, TimeoutError) and not late, saw, why, do)
+
+def raised(told: str, error: BaseException) -> NotYet:
+    """Make the sentence for an error that should not have come out."""
+    text = error_text(error)
+    seen = f"{told} {text}"
+    if isinstance(error, BaseExceptionGroup):
+        because = "in a TaskGroup one failure ends all, and all errors come out in one group"
+        return NotYet(seen, because, "catch the error right where you await it")
+    text = text.replace("can't be awaited", "can't be used in 'await'")  # as 3.14 says
+    kinds = TypeError, RuntimeError, ValueError, asyncio.CancelledError
+    hints = (hint for said, *hint in _HINTS if said in text and isinstance(error, kinds))
+    return NotYet(seen, *next(hints, ()))

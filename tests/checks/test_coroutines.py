@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-import helpers.checks.verdict
+import helpers.checks.answers
 from helpers import infer, load_data
 from helpers.checks.coroutines import check_drive, check_labels
 
@@ -15,7 +15,7 @@ from helpers.checks.coroutines import check_drive, check_labels
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """What never ends is given up sooner than in class."""
-    monkeypatch.setattr(helpers.checks.verdict, "_PATIENCE", 1.0)
+    monkeypatch.setattr(helpers.checks.answers, "_PATIENCE", 1.0)
 
 
 # --- drive: right ones ---
@@ -351,14 +351,14 @@ WRONG: list[tuple[Any, str]] = [
     (drive_no_value, "the value is missing; try: read it from StopIteration"),
     (drive_a_list, "saw [0, 'data'], wanted (0, 'data')"),
     (drive_eats_errors, "the error was eaten; try: catch StopIteration only"),
-    (drive_value_of_any_error, "no attribute 'value'\") came out; try: catch StopIteration only"),
+    (drive_value_of_any_error, "no attribute 'value' came out; try: catch StopIteration only"),
     (drive_goes_on, "it was sent something after its end; try: return at StopIteration"),
-    (drive_other_error, "KeyError('no') came out; try: catch StopIteration only"),
+    (drive_other_error, "KeyError: 'no' came out; try: catch StopIteration only"),
     (drive_sends_more, "coroutine.send(None)"),
     (drive_by_run, "RuntimeError"),
     (drive_for_ever, "drive_for_ever never ended"),
     (drive_for_ever_stubborn, "drive_for_ever_stubborn never ended"),
-    (drive_async, "drive_async is not a plain function"),
+    (drive_async, "drive_async gave a coroutine, where a result was asked; nobody awaits it"),
     (labels_stub, "you yielded the file's name; try: load it, then infer"),
     (labels_a_list, "labels_a_list is not an async generator"),
     (labels_all_first, "load a file when its label is asked for"),
@@ -368,15 +368,18 @@ WRONG: list[tuple[Any, str]] = [
     (labels_of_coroutines, "a coroutine is not a label; try: await it"),
     (labels_of_a_coroutine, "infer was given a coroutine; try: await what load(file) makes"),
     (labels_not_inferred, "saw ['dataset1 images'"),
-    (labels_eats_errors, "saw ['dataset1 labels', 'dataset3 labels']; the error was eaten"),
-    (labels_bare_except, "a bare except catches that request; try: except Exception"),
+    (labels_eats_errors, "saw ['dataset2 labels', 'dataset3 labels']; the error was eaten"),
+    (
+        labels_bare_except,
+        "came to another yield; try: except Exception, or no try at all: a bare except",
+    ),
     (
         labels_of_load_data,
         "the load that you were given was never called; try: use it, not load_da",
     ),
     (labels_of_another_infer, "the infer that you were given was never called"),
-    (labels_swapped, "saw ['model labels', 'model labels', 'model labels'], wanted ['dataset1 l"),
-    (labels_other_error, "ValueError('no') came out"),
+    (labels_swapped, "infer was given 'model'; that is no data; try: infer(\"model\", data)"),
+    (labels_other_error, "saw ValueError: no; try: let the error itself out"),
     (labels_dawdles, "labels came at [4.0, 18.0, 32.0] s, wanted [3.0, 16.0, 29.0]"),
     (labels_too_few, "saw ['dataset1 labels'], wanted"),
     (labels_for_ever, "wanted ['dataset1 labels'"),
@@ -424,7 +427,7 @@ def test_a_call_in_place_of_the_function_gets_a_hint():
         verdict = repr(check_labels(call))
         assert "is a call; the check wants the function; try: labels_" in verdict
     assert "is a call; the check" in repr(check_drive(labels_a_list(None, None, [])))
-    assert repr(check_drive((0, "data"))).endswith("is not a function; try: check_drive(drive)")
+    assert "(0, 'data') is not a function; try: hand in the fun" in repr(check_drive((0, "data")))
 
 
 @pytest.mark.parametrize("answer", [drive_stub, labels_stub, drive_swapped, drive_prints])

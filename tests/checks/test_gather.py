@@ -23,9 +23,11 @@ class First:
     @staticmethod
     async def solution(files):
         tasks = start(files)
-        done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in pending:
-            task.cancel()
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
         return done.pop().result()
 
     @staticmethod
@@ -59,7 +61,7 @@ class First:
             await asyncio.wait(tasks)
 
     @staticmethod
-    async def awaits_the_cancelled(files):
+    async def forgets_to_let_go(files):
         done, pending = await asyncio.wait(start(files), return_when=asyncio.FIRST_COMPLETED)
         for task in pending:
             task.cancel()
@@ -145,10 +147,10 @@ class Tell:
     @staticmethod
     async def other(files, tell):
         async with asyncio.TaskGroup() as group:
-            tasks = {file: group.create_task(load_data(file)) for file in files}
-            for file, task in tasks.items():
+            tasks = [group.create_task(load_data(file)) for file in files]
+            for file, task in zip(files, tasks, strict=True):
                 task.add_done_callback(lambda task, file=file: tell(file))
-        return tuple(task.result() for task in tasks.values())
+        return tuple(task.result() for task in tasks)
 
     @staticmethod
     async def stub(files, tell):
@@ -324,7 +326,7 @@ class Through:
 
 
 BOOKS = dict(zip(CHECKS, (First, Tell, Through), strict=True))
-RIGHT = {"solution", "other", "by_as_completed", "awaits_the_cancelled"}
+RIGHT = {"solution", "other", "by_as_completed"}
 
 
 def answers(right: bool) -> list[Any]:
@@ -359,37 +361,39 @@ def test_holds_enough_wrong_answers():
 HINTS = {
     First.stub: "all must be on their way",
     First.waits_for_all: "it went on after the first had finished",
-    First.cancels_nobody: "still ran when",
+    First.cancels_nobody: "cancels_nobody left 1 of its tasks running: load_data",
+    First.forgets_to_let_go: "left 4 of its tasks running: load_data, load_data, load_data, …; they "
+    "work for nobody; try: cancel your tasks",
     First.hands_back_the_task: "result() of the task",
     First.waits_for_the_cancelled: "nobody is pending, and asyncio.wait refuses an empty",
     First.loads_twice: "4 loads of 2 files; each is loaded once",
     First.first_of_the_list: "it went on after the first had finished",
-    First.knows_the_winner: "1 in flight at most, of 2 files",
+    First.knows_the_winner: "1 load at once, of 2 files",
     First.passes_coroutines_to_wait: "asyncio.wait takes only tasks; try: make a task of each",
     First.awaits_each_cancelled: "raised CancelledError; awaiting a cancelled task raises it",
     First.raises_and_leaves: "raises_and_leaves raised LookupError: 1 done",
     Tell.stub: "it was told late, or began late",
     Tell.one_by_one: "it was told late, or began late",
-    Tell.in_order_of_finishing: "result 1 is 'monday2 images' where 'monday1 images' is right",
+    Tell.in_order_of_finishing: "result 1 is 'monday2 images'; wanted 'monday1 images': results stand",
     Tell.tells_the_data: "that is no file",
     Tell.tells_in_the_order_of_tasks: "it was told late",
     Tell.tells_too_early: "before it was there",
     Tell.loads_twice: "6 loads of 3 files; each is loaded once",
     Tell.tells_twice: "told 2 times",
-    Tell.hands_back_nothing: "handed back None, not a list; try: return the list of results",
+    Tell.hands_back_nothing: "saw None, not a list of 3 results; try: return the list of results",
     Tell.forgets_to_return: "without a return gives None; try: return data, in the coroutine",
-    Tell.hands_back_the_tasks: "that is a task; try: task.result()",
+    Tell.hands_back_the_tasks: "result 1 is a task; wanted 'monday1 images'; try: task.result()",
     Tell.tells_the_last_of_the_loop: "told 0 times, and monday3.csv 3 times; a function",
     Tell.tells_nobody: "monday1.csv was told 0 times; each file is told once; try: tell(file)",
-    Tell.hands_back_too_few: "handed back 2 results for 3 files",
+    Tell.hands_back_too_few: "saw 2 results for 3 items",
     Through.stub: "a file waited for another one",
     Through.one_by_one: "a file waited for another one",
-    Through.all_stages_at_once: "handed back 12 results for 4 files",
-    Through.stages_backwards: "is right; try: value = await stage(value), and gather over files",
+    Through.all_stages_at_once: "saw 12 results for 4 items",
+    Through.stages_backwards: "wanted 'monday1.csv load infer save'; try: value =",
     Through.three_stages_only: "0 calls of 'save' for 9 files",
-    Through.in_order_of_finishing: "results stand in the order of files",
-    Through.forgets_to_return: "try: return value, in the coroutine of one file",
-    Through.forgets_the_last: "handed back 3 results for 4 files",
+    Through.in_order_of_finishing: "results stand in the order of what was given",
+    Through.forgets_to_return: "a coroutine without a return gives None; try: value",
+    Through.forgets_the_last: "saw 3 results for 4 items",
     Through.forgets_to_await: "0 calls of 'load'",
 }
 

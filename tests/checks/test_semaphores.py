@@ -39,21 +39,21 @@ async def load_solution(limit, files, load):
 
 
 async def load_workers(limit, files, load):
-    results = dict.fromkeys(files)
+    results = [None] * len(files)
 
     async def worker(todo):
-        for file in todo:
+        for at, file in todo:
             try:
-                results[file] = await load(file)
-            except OSError as error:
-                results[file] = error
+                results[at] = await load(file)
+            except Exception as error:
+                results[at] = error
 
     async with asyncio.TaskGroup() as group:
         for server in {server_of(file) for file in files}:
-            todo = iter([file for file in files if server_of(file) == server])
+            todo = iter([(at, f) for at, f in enumerate(files) if server_of(f) == server])
             for _ in range(limit):
                 group.create_task(worker(todo))
-    return list(results.values())
+    return results
 
 
 async def load_one_gate(limit, files, load):
@@ -80,9 +80,12 @@ async def load_gate_around(limit, files, load):
 
 
 async def load_server_after_server(limit, files, load):
-    results = []
+    results = [None] * len(files)
     for server in {server_of(file): 0 for file in files}:
-        results += await load_solution(limit, [f for f in files if server_of(f) == server], load)
+        at = [number for number, file in enumerate(files) if server_of(file) == server]
+        found = await load_solution(limit, [files[number] for number in at], load)
+        for number, result in zip(at, found, strict=True):
+            results[number] = result
     return results
 
 
@@ -114,7 +117,7 @@ async def load_left_running(limit, files, load):
     for task in tasks:
         try:
             results.append(await task)
-        except OSError as error:
+        except Exception as error:
             results.append(error)
     return results
 
@@ -245,20 +248,20 @@ WRONG_LOADS = {
     load_server_after_server: "no server waits for another",
     load_by_first_letter: "no server waits for another",
     load_left_running: "left 5 of its tasks running",
-    load_unawaited: "in the place of red/0.csv saw a coroutine; try: await the call",
+    load_unawaited: "result 1 is a coroutine; wanted 'result of red/0.csv'; try: await it",
     load_gates_outside: "try: make the semaphore or lock inside the function",
-    load_grouped: "in the place of rose/0.csv saw 'result of red/1.csv'",
+    load_grouped: "result 2 is 'result of red/1.csv'; wanted 'result of rose/0.csv': results stand",
     load_one_by_one: "took ",
     load_forgetful: "try: `async with`, which gives back on every way out",
     load_turning: "something goes round without pause, so the fast-forward clock cannot go on",
-    load_in_a_group: "raised ExceptionGroup: OSError: blue/2.csv failed",
-    load_uncancelled: "but a task of it ended as if it were not; it swallows the CancelledError",
-    load_raising: "its error should stand in its place",
-    load_eating: "saw None; try: keep the error itself",
+    load_in_a_group: "raised ExceptionGroup of ConnectionError: gone; in a TaskGroup one",
+    load_uncancelled: "a task of it ended as if it were not cancelled; it swallows",
+    load_raising: "raised ConnectionError: gone; one failure ended all; try: put each result, or",
+    load_eating: "result 1 is None; wanted ConnectionError: gone; try: keep the error itself",
     load_telling: "keep the error itself",
-    load_short: "saw 28 results for 30 items",
-    load_dict: "not a list of results",
-    load_twice: "red/0.csv was asked for 2 times",
+    load_short: "saw 23 results for 30 items",
+    load_dict: "not a list of 18 results",
+    load_twice: "the job was called 2 times for 'red/0.csv'; wanted 1; try: ask once for each",
 }
 
 
@@ -464,23 +467,23 @@ async def run_eating(workers, function, items):
 
 
 WRONG_RUNS = {
-    run_stub: "in the place of item0 saw",
+    run_stub: "result 1 is 'result of item3'; wanted 'result of item0': results stand",
     run_tasks: "saw 20 tasks at once, for 4 workers",
     run_greedy: "items taken",
     run_chunks: "items taken",
     run_own_iterators: "saw 8 tasks at once, for 4 workers",
     run_one_worker: "see that all of them work",
     run_too_many: "for 4 workers",
-    run_raising: "its error should stand in its place",
-    run_group_raising: "OSError: item0 failed, and its error should stand in its place; "
-    "in a TaskGroup one failure ends all; try: catch the error right where you await it",
-    run_mistyped: "raised ExceptionGroup: KeyError: 'no such number'; in a TaskGroup one",
+    run_raising: "raised ConnectionError: gone; one failure ended all; try: put each result, or",
+    run_group_raising: "raised ExceptionGroup of ConnectionError: gone; in a TaskGroup one "
+    "failure ends all, and all errors come out in one group; try: catch the error right where",
+    run_mistyped: "raised ExceptionGroup of KeyError: 'no such number'; in a TaskGroup one",
     run_uncancelled: "run_uncancelled, cancelled after 0.2 s, went on until",
     run_window_left_running: "left 2 of its tasks running",
-    run_keyed: "the same item may come twice; try: number them, with enumerate",
+    run_keyed: "the same item may come twice: number them, with enumerate",
     run_forgetful: "try: `async with`, which gives back on every way out",
-    run_dropping: "saw 4 results for 5 items",
-    run_eating: "saw None; try: keep the error itself",
+    run_dropping: "saw 2 results for 9 items",
+    run_eating: "result 1 is None; wanted ConnectionError: gone; try: keep the error itself",
 }
 
 
@@ -702,11 +705,11 @@ WRONG_LABELS = {
     label_dozing: "are enough; try: infer as soon as the model is there",
     label_forgetful: "try: `async with`, which gives back on every way out",
     label_nothing: "the model was never loaded; try: await load_model() before you infer",
-    label_unloaded: "infer was given a coroutine, not a model; await load_model()",
+    label_unloaded: "infer was given a coroutine, not the model that was loaded; try: await",
     label_lock_outside: "try: make the semaphore or lock inside the function",
     label_own_lock: "the model was loaded 5 times",
     label_question_outside: "the model was loaded 5 times",
-    label_flag: "raised ValueError: infer was given None",
+    label_flag: "infer was given None, not the model that was loaded",
     label_one_by_one: "the inferences wait for each other",
     label_no_model: "infer was given 'model'",
     label_short: "saw 4 results for 5 items",

@@ -1,54 +1,39 @@
-"""Verdicts: whatever a learner's function does, the answer is a sentence."""
+"""Verdicts: whatever is seen, the answer is a sentence that says what, why and what to do."""
 
 import asyncio
 import doctest
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import helpers.checks.verdict
-from helpers.checks.verdict import NotYet, Verdict, attempt, expect, expect_to_let_go, judged
+from helpers.checks.verdict import (
+    NotYet,
+    Verdict,
+    check,
+    expect,
+    expect_results,
+    expect_time,
+    raised,
+)
 
 
-async def good(files: int) -> int:
-    await asyncio.sleep(1)
-    return files
+class Odd:
+    """Answers that break whoever looks at them."""
+
+    def __eq__(self, other: object) -> bool:
+        raise ZeroDivisionError
+
+    def __repr__(self) -> str:
+        raise ZeroDivisionError
+
+    __hash__ = None  # type: ignore[assignment]
 
 
-async def without_end(files: int) -> None:
-    while True:  # noqa: ASYNC110 - that it has no end is the point
-        await asyncio.sleep(1)
-
-
-async def deadlocked(files: int) -> None:
-    await asyncio.Event().wait()
-
-
-async def raising(files: int) -> None:
-    raise ValueError("bad file")
-
-
-async def leaving(files: int) -> None:
-    leaving.task = asyncio.create_task(asyncio.sleep(9))  # type: ignore[attr-defined]
-
-
-async def exiting(files: int) -> None:
-    raise SystemExit(3)
-
-
-async def without_argument() -> None: ...
-
-
-def plain(files: int) -> int:
-    return files
-
-
-@judged
-def check(function: Callable[..., Any]) -> None:
-    run = attempt(function, 3)
-    expect(run.result == 3, f"got {run.result!r}", "3 files were given", "return files")
+@check
+def check_three(answer: Any) -> None:
+    expect(answer == 3, f"got {answer}", "3 files were given", "count them")
 
 
 def test_examples() -> None:
@@ -56,129 +41,132 @@ def test_examples() -> None:
     assert doctest.testmod(helpers.checks.verdict).failed == 0
 
 
-@pytest.mark.parametrize(
-    ("function", "hint"),
-    [
-        (without_end, "never ended"),
-        (deadlocked, "deadlocked"),
-        (raising, "raised ValueError: bad file"),
-        (leaving, "still ran when leaving had ended"),
-        (exiting, "raised SystemExit"),
-        (without_argument, "could not be called"),
-        (plain, "async def plain"),
-        (None, "no coroutine function"),
-        ("text", "no coroutine function"),
-    ],
-    ids=lambda it: getattr(it, "__name__", str(it)),
-)
-def test_whatever_it_does_the_answer_is_a_hint(function: Any, hint: str) -> None:
-    """No traceback, no hang: a sentence that says what was seen."""
-    verdict = check(function)
-    assert not verdict
-    assert repr(verdict).startswith("not yet: ")
-    assert hint in repr(verdict)
-
-
-def test_right_is_ok() -> None:
-    """The solution passes, and the verdict counts as true."""
-    assert check(good)
-    assert repr(check(good)) == "ok"
+def test_right_is_ok_and_true() -> None:
+    """The two kinds of verdict."""
+    assert check_three(3) and repr(check_three(3)) == "ok"
+    assert not check_three(2) and not Verdict("no")
 
 
 def test_wrong_says_what_why_and_what_to_try() -> None:
     """All three parts of a hint are told, in this order."""
-
-    async def wrong(files: int) -> int:
-        return 2
-
-    assert repr(check(wrong)) == "not yet: got 2; 3 files were given; try: return files"
+    assert repr(check_three(2)) == "not yet: got 2; 3 files were given; try: count them"
 
 
 def test_an_answer_that_breaks_the_check_is_told() -> None:
     """What the check cannot even look at is not right either."""
-
-    @judged
-    def looks(function: Callable[..., Any]) -> None:
-        expect(len(attempt(function, 3).result) == 3, "the wrong length")
-
-    assert "raised TypeError" in repr(looks(good))
-
-
-def test_a_failure_may_be_what_was_asked_for() -> None:
-    """With `fails` a failed run comes back, and nothing is said."""
-    assert isinstance(attempt(raising, 3, fails=True).error, ValueError)
-    with pytest.raises(NotYet):
-        attempt(raising, 3)
+    assert "looking at the answer raised ZeroDivisionError" in repr(check_three(Odd()))
 
 
 def test_prints_do_not_disturb_the_verdict(capsys: pytest.CaptureFixture[str]) -> None:
-    """What the learner's function prints is not shown with every case that is tried."""
+    """What is printed meanwhile is not shown with every case that is tried."""
 
-    async def chatty(files: int) -> int:
+    @check
+    def chatty() -> None:
         sys.stdout.write("loading\n")
-        return files
 
-    assert check(chatty)
+    assert chatty()
     assert capsys.readouterr().out == ""
 
 
-def test_a_verdict_without_hint_is_true() -> None:
-    """The two kinds of verdict."""
-    assert Verdict()
-    assert not Verdict("no")
+def test_a_stop_is_no_verdict() -> None:
+    """■ during a check leaves the cell."""
+
+    @check
+    def stopped() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
 
 
-async def swallows(files: int) -> int:
-    try:
-        await asyncio.sleep(9)
-    except asyncio.CancelledError:
-        return files
-    return 0
+async def nobody_awaits_it() -> None: ...
 
 
-async def dawdles(files: int) -> None:
-    try:
-        await asyncio.sleep(9)
-    finally:
-        await asyncio.sleep(1)
+def test_a_forgotten_await_is_told_once(recwarn: pytest.WarningsRecorder) -> None:
+    """In the verdict, and not beside it as a warning."""
+
+    @check
+    def forgetful() -> None:
+        expect_results([nobody_awaits_it()], ["data"])
+
+    assert "result 1 is a coroutine; wanted 'data'; try: await it" in repr(forgetful())
+    assert not recwarn
 
 
-async def cleans_up(files: int) -> None:
-    task = asyncio.create_task(asyncio.sleep(9))
-    try:
-        await asyncio.sleep(9)
-    finally:
-        task.cancel()
-
-
-async def forgets_its_tasks(files: int) -> None:
-    forgets_its_tasks.tasks = [  # type: ignore[attr-defined]
-        asyncio.create_task(asyncio.sleep(9)) for _ in range(files)
-    ]
-    await asyncio.sleep(9)
-
-
-def test_a_call_in_place_of_the_function_is_told() -> None:
-    """The likeliest slip of all; and the coroutine that came of it is closed."""
-    with pytest.raises(NotYet, match=r"good\(\.\.\.\) is a call; .*try: good, without brackets"):
-        attempt(good(3))  # type: ignore[arg-type]
+@pytest.mark.parametrize("part", range(3))
+def test_hints_are_bounded_and_wrap(part: int) -> None:
+    """However long what was seen, why, or what to try."""
+    parts = ["seen", "because", "hint"]
+    parts[part] = "x" * 1_000_000
+    long = str(NotYet(*parts))
+    parts[part] = "many words " * 100_000
+    many = str(NotYet(*parts))
+    assert len(long) < 200 and len(many) < 400
+    assert max(map(len, (long + many).split())) < 60
 
 
 @pytest.mark.parametrize(
-    ("function", "hint"),
+    ("got", "wanted", "hint"),
     [
-        (swallows, "handed back 3 instead of stopping; it swallows the CancelledError"),
-        (dawdles, "dawdles, cancelled after 0.2 s, went on until 1.2 s"),
-        (forgets_its_tasks, "left 3 of its tasks running; they work for nobody"),
-        (raising, "raised ValueError instead of stopping"),
+        (None, ["a"], "saw None, not a list of 1 results; try: return the list of results"),
+        ({"a": 1}, ["a"], "saw {'a': 1}, not a list"),
+        (iter("a"), ["a"], "saw <str_ascii_iterator>, not a list"),
+        (["a"], ["a", "b"], "saw 1 results for 2 items; wanted ['a', 'b']"),
+        (["b", "a"], ["a", "b"], "result 1 is 'b'; wanted 'a': results stand in the order"),
+        ([None], ["a"], "a coroutine without a return gives None"),
+        (["gone"], [OSError("gone")], "wanted OSError: gone; try: keep the error itself"),
+        ([False], [0], "result 1 is False; wanted 0"),
+        ([Odd()], ["a"], "result 1 is <Odd>; wanted 'a'"),
+        ([NotYet("load was given 7")], ["a"], "load was given 7"),
+        ([RuntimeError("bound to a different event loop")], ["a"], "each run has a loop of its"),
     ],
 )
-def test_what_does_not_let_go_is_told(function: Any, hint: str) -> None:
-    """Cancelled, a function may neither go on nor leave anybody at work."""
-    with pytest.raises(NotYet, match=hint):
-        expect_to_let_go(function, 3)
+def test_results_that_differ_are_told(got: Any, wanted: list[Any], hint: str) -> None:
+    """Which one, and the likeliest reason."""
+    with pytest.raises(NotYet) as reason:
+        expect_results(got, wanted)
+    assert hint in str(reason.value)
 
 
-def test_what_lets_go_is_right() -> None:
-    """Also where it had something to clean up."""
-    expect_to_let_go(cleans_up, 3)
+def test_results_may_come_as_a_tuple_and_be_falsy() -> None:
+    """Any value is as good as another."""
+    expect_results((0, "", None, False, []), [0, "", None, False, []])
+
+
+def test_a_task_among_results_is_told() -> None:
+    """A task is not yet its result."""
+
+    async def main() -> None:
+        with pytest.raises(NotYet, match=r"a task; wanted 'data'; try: task.result\(\)"):
+            expect_results([asyncio.current_task()], ["data"])
+
+    asyncio.run(main())
+
+
+def test_times_are_exact() -> None:
+    """To the microsecond."""
+    expect_time(0.3, 0.1 + 0.2, "it took")
+    with pytest.raises(NotYet, match=r"it took 0\.31 s; wanted 0\.3 s; try: less"):
+        expect_time(0.31, 0.3, "it took", "less")
+
+
+@pytest.mark.parametrize(
+    ("error", "hint"),
+    [
+        (KeyError("label"), "raised KeyError: 'label'"),
+        (asyncio.CancelledError(), "awaiting a cancelled task raises it"),
+        (TypeError("object int can't be used in 'await' expression"), "is no coroutine; try: a pl"),
+        (TypeError("'int' object can't be awaited"), "is no coroutine; try: a plain function"),
+        (
+            ExceptionGroup("several", [OSError("gone")]),
+            "ExceptionGroup of OSError: gone; in",
+        ),
+        (RuntimeError("cannot reuse already awaited coroutine"), "already awaited coroutine"),
+    ],
+)
+def test_errors_get_the_hint_that_fits(error: BaseException, hint: str) -> None:
+    """By what they say; an error without a hint of its own is told as it is."""
+    told = str(raised("it raised", error))
+    assert hint in told
+    without = "raised KeyError: 'label'", "already awaited coroutine"
+    assert ("; try: " in told) == (hint not in without)
