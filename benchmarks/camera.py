@@ -3,62 +3,65 @@
 import asyncio
 import gc
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from helpers.camera.clock import record, simulate
-from helpers.camera.run import Run
+from helpers.camera import Run, record, simulate
 
 from .measure import ROUNDS, Row, by_turns, compared
 
-TASKS, STEPS = 5_000, 10
+STEPS = 10
 
 
-async def storm() -> None:
+async def storm(tasks: int) -> None:
     async def one() -> None:
         for _ in range(STEPS):
             await asyncio.sleep(0)
 
-    await asyncio.gather(*(one() for _ in range(TASKS)))
+    await asyncio.gather(*(one() for _ in range(tasks)))
 
 
-def plain() -> None:
-    asyncio.run(storm())
+def plain(tasks: int) -> None:
+    asyncio.run(storm(tasks))
 
 
-def recorded() -> Run:
+def recorded(tasks: int) -> Run:
     async def main() -> Run:
-        return await record(storm())
+        return await record(storm(tasks))
 
     run = asyncio.run(main())
-    assert f"{TASKS:,} coroutines" in repr(run), run
+    assert run.max_in_flight == tasks, run
     return run
 
 
-def rows() -> Iterator[Row]:
-    what = f"{TASKS:,} tasks × {STEPS} sleep(0): "
+def rows(rounds: int = ROUNDS, tasks: int = 5_000, lanes: int = 10_000) -> Iterator[Row]:
+    what = f"{tasks:,} tasks × {STEPS} sleep(0): "
+    works: dict[str, Callable[[], object]] = {
+        "plain": lambda: plain(tasks),
+        "recorded": lambda: recorded(tasks),
+    }
     try:
         from viztracer import VizTracer
-    except ImportError:
-        took = by_turns(ROUNDS, plain=plain, recorded=recorded)
-        yield compared(took, "recorded", "plain", what + "record", "unrecorded", 2.7)
+    except ImportError:  # as on a Python that is too new for it
         yield Row(what + "record", "", "viztracer", "is not installed")
     else:
 
         def traced() -> VizTracer:
             tracer = VizTracer(log_async=True, verbose=0)
             tracer.start()
-            plain()
+            plain(tasks)
             tracer.stop()
             return tracer  # to read or save what it noted would take many times longer
 
-        took = by_turns(ROUNDS, plain=plain, recorded=recorded, traced=traced)
-        yield compared(took, "recorded", "plain", what + "record", "unrecorded", 2.7)
+        works["traced"] = traced
+    took = by_turns(rounds, **works)
+    yield compared(took, "recorded", "plain", what + "record", "unrecorded", 2.2)
+    if "traced" in took:
         yield compared(took, "recorded", "traced", what + "record", "viztracer, log_async", 1.0)
         yield compared(took, "traced", "plain", what + "viztracer instead", "unrecorded")
-    yield from _memory()
+    yield from _memory(lanes)
 
 
-def _memory(lanes: int = 10_000) -> Iterator[Row]:
+def _memory(lanes: int) -> Iterator[Row]:
     async def one(number: int) -> None:
         await asyncio.sleep(1)
 

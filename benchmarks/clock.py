@@ -5,18 +5,13 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from helpers import load_data, simulate
-from helpers.camera.clock import FastForwardLoop
-from helpers.camera.run import Run
-from helpers.world.load import load_seconds
+from helpers import Run, load_data, simulate
+from helpers.camera import FastForwardLoop
+from helpers.world import load_seconds
 
 from .measure import ROUNDS, Row, by_turns, compared
 
-LOADS = 10_000
 PLAIN = "sleep(0) on a plain loop"
-FILES = [f"dataset{i}.csv" for i in range(1, LOADS + 1)]
-SECONDS = [load_seconds(path) for path in FILES]
-NONE = [0.0] * LOADS
 
 T = TypeVar("T")
 Load = Callable[[T], Coroutine[Any, Any, object]]
@@ -54,29 +49,27 @@ def forward(load: Load[T], items: Sequence[T]) -> None:
 
 def simulated(load: Load[T], items: Sequence[T]) -> Run:
     run = simulate(load_all, load, items)
-    assert f"{LOADS:,} lanes · at most {LOADS:,} in flight" in repr(run), run
+    assert run.max_in_flight == len(items), run
     return run
 
 
-def developed() -> int:
-    return len(simulated(load_data, FILES).lanes)
-
-
-def rows() -> Iterator[Row]:
+def rows(rounds: int = ROUNDS, loads: int = 10_000) -> Iterator[Row]:
+    files = [f"dataset{i}.csv" for i in range(1, loads + 1)]
+    seconds = [load_seconds(path) for path in files]
     took = by_turns(
-        ROUNDS,
-        plain=lambda: plain(load_at_once, FILES),
-        forward=lambda: forward(load_data, FILES),
-        simulated=lambda: simulated(load_data, FILES),
-        developed=developed,
-        bare_plain=lambda: plain(wait, NONE),
-        bare_forward=lambda: forward(wait, SECONDS),
-        bare_simulated=lambda: simulated(wait, SECONDS),
+        rounds,
+        plain=lambda: plain(load_at_once, files),
+        forward=lambda: forward(load_data, files),
+        simulated=lambda: simulated(load_data, files),
+        developed=lambda: len(simulated(load_data, files).lanes),
+        bare_plain=lambda: plain(wait, [0.0] * loads),
+        bare_forward=lambda: forward(wait, seconds),
+        bare_simulated=lambda: simulated(wait, seconds),
     )
-    loads, bare = f"{LOADS:,} load_data, 100 at once: ", f"{LOADS:,} bare sleeps, 100 at once: "
-    yield compared(took, "forward", "plain", loads + "fast-forward loop", PLAIN, 1.6)
-    yield compared(took, "simulated", "plain", loads + "simulate", PLAIN, 2.5)
-    yield compared(took, "developed", "plain", loads + "simulate, run.lanes", PLAIN)
+    each, bare = f"{loads:,} load_data, 100 at once: ", f"{loads:,} bare sleeps, 100 at once: "
+    yield compared(took, "forward", "plain", each + "fast-forward loop", PLAIN, 1.6)
+    yield compared(took, "simulated", "plain", each + "simulate", PLAIN, 2.2)
+    yield compared(took, "developed", "plain", each + "simulate, run.lanes", PLAIN)
     # Without the drawing of waiting times, which takes both sides as long: the clock laid bare.
     yield compared(took, "bare_forward", "bare_plain", bare + "fast-forward loop", PLAIN)
     yield compared(took, "bare_simulated", "bare_plain", bare + "simulate", PLAIN)

@@ -5,9 +5,8 @@ import io
 from collections.abc import Iterator
 from copy import copy
 
-from helpers import infer, load_data, simulate
-from helpers.camera.run import Run
-from helpers.screen.plot import png, timeline
+from helpers import Run, infer, load_data, simulate
+from helpers.screen import png, timeline
 
 from .measure import ROUNDS, Row, by_turns, compared
 
@@ -41,7 +40,7 @@ def plainly(run: Run, size: tuple[float, float]) -> bytes:
                 colour = colours.setdefault(s.call, f"C{len(colours)}")
                 label = s.call if new else None
                 ax.barh(row, s.end - s.start, left=s.start, color=colour, label=label)
-    ax.set_yticks(range(len(run)), [lane.name for lane in run.lanes], fontfamily="monospace")
+    ax.set_yticks(range(len(run.lanes)), [lane.name for lane in run.lanes], fontfamily="monospace")
     ax.invert_yaxis()
     ax.set_xlabel("seconds")
     ax.set_title(repr(run), loc="left")
@@ -52,24 +51,24 @@ def plainly(run: Run, size: tuple[float, float]) -> bytes:
     return buffer.getvalue()
 
 
-def rows() -> Iterator[Row]:
+def rows(rounds: int = ROUNDS, lanes: int = 2_000) -> Iterator[Row]:
     import matplotlib
 
     matplotlib.use("agg")
     # Another run for each round, so that no lane and no name has been drawn before.
-    runs = [simulate(pipeline, 100 * i, 50) for i in range(ROUNDS + 1)]
+    runs = [simulate(pipeline, 100 * i, 50) for i in range(rounds + 1)]
     few = iter([copy(run) for run in runs])  # they have yet to develop their lanes
-    many = iter([simulate(pipeline, 10_000 * i, 2_000) for i in range(1, ROUNDS + 2)])
+    many = iter([simulate(pipeline, 10_000 * i, lanes) for i in range(1, rounds + 2)])
     width, height = timeline(simulate(pipeline, 90_000, 50)).get_size_inches()
     assert all(len(run.lanes) == 50 for run in runs)
     same = iter(runs)
 
     took = by_turns(
-        ROUNDS,
+        rounds,
         plain=lambda: plainly(next(same), (width, height)),
         few=lambda: ours(next(few)),
         many=lambda: ours(next(many)),
     )
     plain = "plain matplotlib, 50 lanes"
     yield compared(took, "few", "plain", "picture of 50 lanes, to PNG", plain, 1.0)
-    yield compared(took, "many", "plain", "picture of 2,000 lanes, to PNG", plain, 3.0)
+    yield compared(took, "many", "plain", f"picture of {lanes:,} lanes, to PNG", plain, 3.0)

@@ -184,6 +184,6 @@ def test_importing_is_light() -> None:
         "import sys, helpers.world.data, helpers.world.load, helpers.world.infer; "
         "sys.exit(str([m for m in ('numpy', 'sklearn', 'matplotlib') if m in sys.modules] or ''))"
     )
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, check=False, capture_output=True)
     assert done.stderr.strip() == b""

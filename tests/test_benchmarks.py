@@ -1,0 +1,59 @@
+"""Every benchmark runs, in a small form whose figures say nothing."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROWS = {  # of each, all that are measured, where viztracer is installed
+    "clock": [
+        "200 load_data, 100 at once: fast-forward loop",
+        "200 load_data, 100 at once: simulate",
+        "200 load_data, 100 at once: simulate, run.lanes",
+        "200 bare sleeps, 100 at once: fast-forward loop",
+        "200 bare sleeps, 100 at once: simulate",
+    ],
+    "camera": [
+        "100 tasks × 10 sleep(0): record",
+        "100 tasks × 10 sleep(0): record",
+        "100 tasks × 10 sleep(0): viztracer instead",
+        "100 lanes: memory of a Run, for each",
+    ],
+    "drawing": ["picture of 50 lanes, to PNG", "picture of 100 lanes, to PNG"],
+}
+GOALS = {
+    "200 load_data, 100 at once: simulate": "2.2",
+    "100 tasks × 10 sleep(0): record": "2.2",
+}
+
+
+def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "benchmarks", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_it_measures_all_that_it_should(name: str):
+    """Each row is there with its figures, and those of which that is asked have their goal."""
+    ran = bench("--small", name)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    rows = [re.split(r" {2,}", line) for line in ran.stdout.splitlines()[5:-2]]
+    assert [row[0] for row in rows if "is not installed" not in row] in (
+        ROWS[name],
+        [row for row in ROWS[name] if "viztracer" not in row],
+    )
+    for what, goal in GOALS.items():
+        if what in ROWS[name]:
+            first = next(row for row in rows if row[0] == what)
+            assert re.fullmatch(r"[\d,]+ ms", first[1]) and float(first[4]) > 0
+            assert f"≤ {goal}" in first
+
+
+def test_what_there_is_not_is_said():
+    """A name that is none lists those that are, and measures nothing."""
+    ran = bench("--small", "speed")
+    assert ran.returncode == 2
+    assert ran.stdout == "no benchmark speed; there are clock, camera, drawing\n"
