@@ -10,6 +10,7 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
+from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from matplotlib.ft2font import FT2Font
 
@@ -20,6 +21,7 @@ _SHAPING = set(
 )  # Persian, the scripts of India, emoji; the order of words
 _INK = {"L", "N", "P", "S"}  # the kinds of characters that cannot be empty
 _DPI = 100  # at which widths are rounded to whole dots, as they are when drawn
+_renderer = RendererAgg(1, 1, _DPI)  # only to measure
 _NO_LETTERS = re.compile("last ?resort|blank|notdef", re.IGNORECASE)  # fonts that have but boxes
 
 
@@ -191,14 +193,14 @@ def width(text: str, font: Font) -> float:
 @lru_cache(maxsize=10_000)
 def _advance(c: str, font: Font) -> float:
     """How far a letter moves those after it: seen in many, whose ink may be anywhere."""
-    drawn, families = _in_families(c, font)
-    face = get_font([findfont(font.properties(family)) for family in families])
-    face.set_size(font.size, _DPI)
-    ends = []
-    for count in (1, 21):
-        face.set_text(f"|{drawn * count}|")
-        ends.append(face.get_width_height()[0])
-    return (ends[1] - ends[0]) / 20 / 64 / _DPI
+    drawn, how = as_drawn(c, font)
+    ends = [
+        _renderer.get_text_width_height_descent(f"|{drawn * count}|", how["fontproperties"], False)[
+            0
+        ]
+        for count in (1, 21)
+    ]
+    return (ends[1] - ends[0]) / 20 / _DPI
 
 
 def cut(text: str, font: Font, room: float) -> str:

@@ -4,12 +4,14 @@ import asyncio
 import base64
 import doctest
 import html
+import json
 import re
 import signal
 import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import Any
 
 import ipywidgets as widgets
@@ -749,3 +751,316 @@ def test_a_range_the_wrong_way_round_is_refused() -> None:
     """As `interact` refuses it."""
     with pytest.raises(ValueError, match="20"):
         explore(story, files=(20, 1), at_once=True)
+
+
+# --- Whatever it raises --------------------------------------------------------------------
+
+
+class Own(BaseException):
+    """An error that `except Exception` does not catch."""
+
+
+class Mute(Exception):
+    """An error whose text cannot be had."""
+
+    def __str__(self) -> str:
+        raise SystemExit("no text")
+
+
+class Wordless(Exception):
+    def __str__(self) -> str:
+        return None  # type: ignore[return-value]
+
+
+def nested() -> BaseException:
+    """A group of a group … 3,000 deep."""
+    error: Exception = ValueError("deep")
+    for _ in range(3_000):
+        error = ExceptionGroup("", [error])
+    return error
+
+
+RAISED: dict[str, Callable[[], BaseException]] = {
+    "SystemExit": lambda: SystemExit(3),
+    "KeyboardInterrupt": KeyboardInterrupt,
+    "GeneratorExit": GeneratorExit,
+    "CancelledError": asyncio.CancelledError,
+    "Own": lambda: Own("mine"),
+    "Mute": Mute,
+    "Wordless": Wordless,
+    "ExceptionGroup": nested,
+    "StopIteration": StopIteration,
+    "StopAsyncIteration": StopAsyncIteration,
+    "RecursionError": RecursionError,
+    "MemoryError": MemoryError,
+    "TimeoutError": TimeoutError,
+    "TypeError": lambda: TypeError("x" * 1_000_000),
+}
+
+
+@pytest.mark.parametrize("early", [False, True], ids=["in the coroutine", "before there is one"])
+@pytest.mark.parametrize("how", ["fast", "real", "played"])
+@pytest.mark.parametrize("name", RAISED)
+def test_after_whatever_it_raises_the_next_move_works(name: str, how: str, early: bool) -> None:
+    """At the first run as at a move; the line names it and is short; the kernel's loop lives."""
+
+    def raising(wrong: bool) -> Any:
+        if wrong and early:
+            raise RAISED[name]()
+
+        async def program() -> str:
+            if wrong:
+                raise RAISED[name]()
+            return "right"
+
+        return program()
+
+    def shows_it(explorer: Any) -> bool:
+        return name.replace("StopIteration", "RuntimeError" if not early else name) in text(
+            explorer
+        ) or (name == "CancelledError" and text(explorer).startswith("cancelled after"))
+
+    async def main() -> None:
+        explorer = explore(raising, real=how == "real", wrong=how != "played")
+        if how == "played":
+            explorer.controls["wrong"].value = True
+            settled(explorer)
+            explorer.line.value = ""
+            explorer.play.click()
+        await until(lambda: shows_it(explorer), 5)
+        assert len(text(explorer)) < 700 and len(repr(explorer)) < 700
+        assert explorer.stop.disabled
+        explorer.controls["wrong"].value = False
+        settled(explorer)
+        assert explorer.run.error is None and explorer.run.result == "right"
+        if how == "played":
+            explorer.play.click()
+            await until(lambda: explorer.run.real and explorer.run.finished)
+            assert explorer.run.result == "right"
+
+    play(main)
+
+
+# --- Endless, in real time -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+def test_one_interrupt_ends_an_endless_first_run(
+    refuses: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cell comes back, with what there was of it or a sentence; the next move works."""
+    monkeypatch.setattr(module, "_GRACE", 0.2)
+    began, let_go = threading.Event(), threading.Event()
+
+    async def endless(files: int) -> int:
+        while files > 1 and not let_go.is_set():
+            began.set()
+            try:
+                await asyncio.sleep(0.05)
+            except asyncio.CancelledError:
+                if not refuses:
+                    raise
+        return files
+
+    def interrupt() -> None:
+        began.wait()
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    start = time.monotonic()
+    explorer = explore(endless, real=True, files=(1, 3))
+    assert time.monotonic() - start < 10
+    said = "DoesNotStop: it was asked to stop" if refuses else "cancelled after"
+    assert text(explorer).startswith(said)
+    explorer.controls["files"].value = 1
+    assert settled(explorer).run.result == 1
+    let_go.set()
+
+
+def test_a_move_and_stop_end_an_endless_run_in_real_time() -> None:
+    """One that came of a move: *Stop* may be pressed while it runs, and only then."""
+
+    async def endless(files: int) -> int:
+        if files > 1:
+            await asyncio.sleep(3600)
+        return files
+
+    explorer = explore(endless, real=True, files=widgets.IntSlider(1, 1, 9))
+    assert explorer.stop.disabled
+    explorer.controls["files"].value = 2
+    wait(lambda: not explorer.stop.disabled)
+    explorer.stop.click()
+    assert text(settled(explorer)).startswith("cancelled after")
+    assert explorer.stop.disabled
+    explorer.controls["files"].value = 3
+    wait(lambda: not explorer.stop.disabled)
+    explorer.controls["files"].value = 1
+    assert settled(explorer).run.result == 1
+
+
+def test_a_stop_that_comes_before_there_is_anything_to_stop_is_heard() -> None:
+    """A move asked for and superseded while its thread begins does not go on for ever."""
+
+    async def endless(files: int) -> int:
+        if files > 1:
+            await asyncio.sleep(3600)
+        return files
+
+    explorer = explore(endless, real=True, files=widgets.IntSlider(1, 1, 99))
+    for files in [*range(2, 60), 1]:
+        explorer.controls["files"].value = files
+        time.sleep(0.001 * (files % 7))
+    assert settled(explorer).run.result == 1
+
+
+# --- Whatever is called --------------------------------------------------------------------
+
+
+class Called:
+    """An object that is called like a coroutine function."""
+
+    async def __call__(self, files: int) -> int:
+        return files
+
+
+def decorated(function: Callable[..., Any]) -> Callable[..., Any]:
+    def plain(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return plain
+
+
+async def added(left: int, files: int, right: int = 0) -> int:
+    return left + files + right
+
+
+@pytest.mark.parametrize(
+    ("function", "name", "result"),
+    [
+        (partial(added, 10, right=5), "added", 17),
+        (partial(partial(added, 10), right=1), "added", 13),
+        (Called(), "Called", 2),
+        (Called().__call__, "__call__", 2),
+        (lambda files: added(1, files), "<lambda>", 3),
+        (decorated(Called()), "plain", 2),
+        (partial(Called()), "Called", 2),
+    ],
+)
+@pytest.mark.parametrize("real", [False, True])
+def test_takes_what_simulate_takes(function: Any, name: str, result: int, real: bool) -> None:
+    """Partials, objects, lambdas, decorated functions, each by a name that can be read."""
+    explorer = explore(function, real=real, files=(1, 3))
+    assert explorer.run.result == result
+    assert repr(explorer) == f"explore({name}, files=2): {explorer.run!r}"
+
+
+def test_a_partial_has_a_control_for_each_argument_that_is_left() -> None:
+    """What is given already needs none, and its absence is no fault."""
+    with pytest.raises(TypeError, match=r"do not fit added\(files: int.*missing.*'files'"):
+        explore(partial(added, 10))
+
+
+def test_arguments_may_have_the_names_of_options() -> None:
+    """Those of `explore`, of `simulate` and of the classes within."""
+
+    async def odd(
+        real: int, max_turns: int, patience: str, function: bool, self: int, values: int
+    ) -> Any:
+        return real, max_turns, patience, function, self, values
+
+    explorer = explore(
+        odd, real=(1, 5), max_turns=[7], patience="none", function=True, self=(2, 4), values=(1, 1)
+    )
+    assert explorer.run.result == (3, 7, "none", True, 3, 1)
+    assert not explorer.run.real
+    explorer.controls["real"].value = 5
+    assert settled(explorer).run.result[0] == 5
+
+
+def test_half_a_character_reaches_no_browser() -> None:
+    """A choice, an argument's name, an error, what is printed: all can be sent."""
+
+    async def odd(**values: str) -> None:
+        print("\0\x1b[31m \ud800\tb")  # noqa: T201
+        raise ValueError(values["\ud800 name"])
+
+    explorer = explore(odd, **{"\ud800 name": ["one \udfff", "two"]})
+    assert explorer.controls["\ud800 name"].value == "one \udfff"
+    for part in walk(explorer):
+        json.dumps(part.get_state(), default=repr, ensure_ascii=False).encode()
+    repr(explorer).encode()
+    assert "ValueError: one \\udfff" in text(explorer)
+    assert "\\x00\\x1b[31m \\ud800\tb" in explorer.printed.value
+
+
+def walk(widget: Any) -> Iterator[Any]:
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from walk(child)
+
+
+def test_texts_have_an_end() -> None:
+    """A value, a name and an error of a million letters: line, repr and description are short."""
+
+    async def loud(path: str) -> None:
+        raise ValueError(path)
+
+    loud.__name__ = "loud" * 100_000
+    explorer = explore(loud, path="x" * 1_000_000)
+    explorer.pin.click()
+    settled(explorer)
+    for said in (text(explorer), repr(explorer), explorer.picture.tooltip):
+        assert len(said) < 1_000
+
+
+# --- Advice --------------------------------------------------------------------------------
+
+
+def test_a_thing_of_another_loop_is_explained() -> None:
+    """Made in a cell and used by two runs, it is bound to the first; also inside a group."""
+    gate = asyncio.Semaphore(1)
+
+    async def each() -> None:
+        async with gate:
+            await asyncio.sleep(1)
+
+    async def together(files: int) -> None:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(files):
+                group.create_task(each())
+
+    explorer = explore(together, files=(2, 4))
+    explorer.controls["files"].value = 2
+    assert "make the Semaphore, Queue, session … inside the coroutine" in text(settled(explorer))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "<asyncio.locks.Lock object at 0x7f [locked]> is bound to a different event loop",
+        "Task <Task pending> got Future <Future pending> attached to a different loop",
+        "Timeout context manager should be used inside a task",
+        "Event loop is closed",
+    ],
+)
+def test_what_libraries_say_of_another_loop_is_explained(said: str) -> None:
+    """Also as the cause of another error."""
+
+    async def uses(files: int) -> None:
+        try:
+            raise RuntimeError(said)
+        except RuntimeError as error:
+            raise OSError("no connection") from error
+
+    assert "inside the coroutine" in text(explore(uses, files=(2, 4)))
+
+
+def test_what_takes_real_time_is_told_the_mend() -> None:
+    """And needs it no more with ``real=True``."""
+
+    async def reads(files: int) -> int:
+        return await asyncio.to_thread(int, files)
+
+    explorer = explore(reads, files=(1, 3))
+    assert text(explorer).endswith("write explore(reads, ..., real=True)")
+    assert explore(reads, files=(1, 3), real=True).run.result == 2
