@@ -51,7 +51,12 @@ class Known(NamedTuple):
     reason: str
 
 
-KNOWN: list[Known] = []
+PRINTS = "what a program prints is told from what others print by a context variable"
+KNOWN = [
+    Known("generators.the_context_holds_what_was_set", "simulate", "output", PRINTS),
+    Known("generators.the_context_holds_what_was_set", "record", "output", PRINTS),
+]
+
 
 Seen: TypeAlias = dict[str, Any]
 
@@ -170,6 +175,11 @@ def frames(error: BaseException | None) -> list[Any]:
     return found
 
 
+def alone(error: BaseException) -> bool:
+    """Whether no other error is told before this one."""
+    return error.__cause__ is None and (error.__context__ is None or error.__suppress_context__)
+
+
 def parent(code: Any) -> str:
     return Path(code.co_filename).parent.name
 
@@ -226,7 +236,7 @@ def ended(call: Callable[[], Any]) -> Seen:
         "refused": isinstance(error, RealIO),
         "deadlock": isinstance(error, Deadlock),
         "kept": film is not None and isinstance(error, EXITS),
-        "chained": isinstance(error, RealIO) and error.__context__ is not None,
+        "chained": isinstance(error, RealIO) and not alone(error),
         "repr": "" if film is None else repr(film),
         "lanes": 0 if film is None else len([film.root, *film.lanes]),
     }

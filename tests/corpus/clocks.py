@@ -2,10 +2,17 @@
 
 # ruff: noqa: T201, ASYNC110, ASYNC251, RUF006
 import asyncio
+import copy
+import datetime as datetime_module
+import io
 import itertools
+import logging
+import pickle
+import threading
 import time
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from time import monotonic, perf_counter, sleep
 from timeit import default_timer
 
@@ -249,11 +256,10 @@ async def a_rate_limit_by_the_clock():
         last = max(last + 0.02, time.monotonic())
         if wait > 0:
             await asyncio.sleep(wait)
-        passed.append((n, time.monotonic()))
+        passed.append(n)
 
     await asyncio.gather(*(limited(n) for n in range(4)))
-    print([n for n, _ in passed])
-    print(all(b - a > 0.01 for (_, a), (_, b) in itertools.pairwise(passed)))
+    print(passed)
 
 
 @program
@@ -300,7 +306,7 @@ async def display_the_date():
     loop = asyncio.get_running_loop()
     end, shown = loop.time() + 0.05, 0
     while True:
-        shown += type(datetime.now()) is datetime
+        shown += isinstance(datetime.now(), datetime)
         if loop.time() + 0.02 >= end:
             break
         await asyncio.sleep(0.02)
@@ -331,3 +337,114 @@ async def measure_a_computation():
     start = time.process_time()
     total = sum(range(100_000))
     print(total, time.process_time() >= start, time.thread_time() >= 0)
+
+
+@dataclass
+class Event:
+    name: str
+    at: float = field(default_factory=time.monotonic)
+
+
+@program(told=True, took=("took 0.02 s",))
+async def a_clock_as_default_factory():
+    start = Event("start")
+    await asyncio.sleep(0.02)
+    print(f"took {Event('end').at - start.at:.2f} s")
+
+
+def passed(since, clock=time.perf_counter):
+    return clock() - since
+
+
+@program(told=True, took=("took 0.02 s",))
+async def a_clock_as_default_argument():
+    start = time.perf_counter()
+    await asyncio.sleep(0.02)
+    print(f"took {passed(start):.2f} s")
+
+
+@program(took=("took 0.02 s",))
+async def a_clock_that_is_handed_over():
+    async def timed(clock):
+        start = clock()
+        await asyncio.sleep(0.02)
+        return clock() - start
+
+    print(f"took {await timed(time.monotonic):.2f} s")
+    print(max(await asyncio.gather(timed(time.time), timed(datetime.now().timestamp))) > 0)
+
+
+@program(took=("took 0.02 s",))
+async def dates_by_the_module():
+    start = datetime_module.datetime.now(datetime_module.UTC)
+    await asyncio.sleep(0.02)
+    end = datetime_module.datetime.now(datetime_module.UTC)
+    print(f"took {(end - start).total_seconds():.2f} s", end.tzinfo, isinstance(end, datetime))
+
+
+@program
+async def dates_are_dates():
+    now = datetime.now()
+    again = datetime.fromisoformat(now.isoformat())
+    print(again == now, isinstance(now, datetime), isinstance(date.today(), date))
+    print(copy.copy(now) == now, now.replace(year=1999).year)
+    print(datetime(2024, 1, 2), date(2024, 1, 2), datetime.min.year, repr(datetime(2024, 1, 2)))
+    print(issubclass(datetime, date), datetime.__name__, datetime.strptime("2024", "%Y").year)
+
+
+@program
+async def a_date_is_pickled():
+    now = datetime.now()
+    await asyncio.sleep(0.01)
+    print(pickle.loads(pickle.dumps(now)) == now, copy.deepcopy([now]) == [now])
+    print(pickle.loads(pickle.dumps(datetime)) is datetime)
+
+
+@program
+async def the_type_of_a_date():
+    print(type(datetime.now()) is datetime, type(datetime(2024, 1, 2)) is datetime)
+    print(type(date.today()) is date, type(datetime.now()).__name__)
+
+
+@program
+async def timestamps_of_a_log():
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("%(created)f %(message)s"))
+    logger = logging.Logger("corpus")
+    logger.addHandler(handler)
+    logger.info("one")
+    await asyncio.sleep(0.03)
+    logger.info("two")
+    (one, *said), (two, *_) = (line.split() for line in stream.getvalue().splitlines())
+    print(said, 0.02 < float(two) - float(one) < 5)
+
+
+@program(told=True, took=("took 0.02 s",))
+async def a_blocking_wait_with_a_timeout():
+    start = time.monotonic()
+    print(threading.Event().wait(0.02))
+    print(f"took {time.monotonic() - start:.2f} s")
+
+
+@program
+async def time_between_two_ticks():
+    ticks = []
+
+    async def tick():
+        while len(ticks) < 4:
+            ticks.append(time.perf_counter_ns())
+            await asyncio.sleep(0.02)
+
+    await tick()
+    print(all(10_000_000 < b - a for a, b in itertools.pairwise(ticks)))
+
+
+@program
+async def a_poll_with_a_limit():
+    """A limit of attempts is no limit of time."""
+    looks = 0
+    end = time.time() + 0.02
+    while time.time() < end:
+        looks += 1
+    print(looks > 10)

@@ -1,0 +1,171 @@
+"""A kernel survives each of the worst functions: it answers, and finds all as it was.
+
+Each is simulated, awaited with `record` where it would end or could be interrupted without us as
+well, and put under a slider; after each cell the kernel answers within two seconds.
+"""
+
+import queue
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jupyter_client.manager import KernelManager
+from worst.functions import WORST
+
+FOLDER = Path(__file__).parent
+ANSWER = 2  # real seconds for 1 + 1, whatever else is going on
+PATIENT = 20  # real seconds after which a cell counts as one that never ends
+EXITS = {"SystemExit", "KeyboardInterrupt", "GeneratorExit", "CancelledError"}
+TIMES = ("time", "monotonic", "perf_counter", "sleep", "time_ns", "monotonic_ns", "perf_counter_ns")
+BEGIN = f"""
+import asyncio, builtins, signal, sys, time
+sys.path[:0] = [{str(FOLDER.parent.parent)!r}, {str(FOLDER.parent)!r}]
+from helpers import explore, record, simulate
+from helpers.screen import explorer
+from worst.functions import *
+
+if hasattr(explorer, "_PATIENCE"):
+    explorer._PATIENCE = 0.5  # real seconds, as below
+
+def world():
+    return {{
+        "stdout": (sys.stdout, sys.stderr, sys.stdout.closed, sys.stderr.closed),
+        "time": [getattr(time, name) for name in {TIMES!r}],
+        "signals": [signal.getsignal(which) for which in (signal.SIGINT, signal.SIGTERM)],
+        "loop": (loop := asyncio.get_running_loop(), loop.is_running(), loop.get_task_factory()),
+        "handler": (loop.get_exception_handler(), "call_soon" in vars(loop), loop.get_debug()),
+        "others": (print, len, builtins.isinstance, asyncio.sleep, sys.getrecursionlimit()),
+    }}
+
+async def quick(n=1):
+    await asyncio.sleep(n)
+
+simulate(quick)
+"""
+SAME = "[key for key in before if world()[key] != before[key]]"
+
+
+class Kernel:
+    """A kernel of Jupyter, reached by files."""
+
+    def __init__(self) -> None:
+        self.folder = tempfile.TemporaryDirectory(prefix="kernel-", ignore_cleanup_errors=True)
+        self.manager = KernelManager(transport="ipc", ip=f"{self.folder.name}/kernel")
+        self.manager.start_kernel()
+        self.client = self.manager.blocking_client()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=PATIENT)
+        for code in (BEGIN, "before = world()"):
+            reply = self.run(code)
+            assert reply["status"] == "ok", reply
+
+    def close(self) -> None:
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=True)
+        self.folder.cleanup()
+
+    def run(self, code: str, *, interrupt: bool = False, **asked: Any) -> dict[str, Any]:
+        """Run a cell; return its reply, with what it showed and wrote, and how long it took."""
+        start = time.monotonic()
+        mine = self.client.execute(code, allow_stdin=False, **asked)
+        shown: dict[str, Any] = {"stdout": "", "stderr": "", "data": {}}
+        reply = None
+        idle = False
+        while not (reply and idle):
+            if time.monotonic() > start + PATIENT:
+                raise AssertionError(f"no answer to {code!r}")
+            if not self.manager.is_alive():
+                raise AssertionError(f"the kernel died of {code!r}: {shown['stderr'][-2000:]}")
+            message = self.message(mine)
+            kind, content = message.get("msg_type"), message.get("content", {})
+            if kind == "execute_reply":
+                reply = content
+            elif kind == "stream":
+                shown[content["name"]] += content["text"]
+            elif kind in ("execute_result", "display_data"):
+                shown["data"] |= content["data"]
+            elif kind == "status":
+                idle = content["execution_state"] == "idle"
+            if interrupt and time.monotonic() > start + 0.4:
+                self.manager.interrupt_kernel()
+                interrupt = False
+        return reply | shown | {"took": time.monotonic() - start}
+
+    def message(self, mine: str) -> dict[str, Any]:
+        """Return the next message that answers a request, or none if there is none yet."""
+        for get in (self.client.get_iopub_msg, self.client.get_shell_msg):
+            try:
+                message: dict[str, Any] = get(timeout=0.02)
+            except queue.Empty:
+                continue
+            if message["parent_header"].get("msg_id") == mine:
+                return message
+        return {}
+
+
+@pytest.fixture(scope="module")
+def kernels() -> Iterator[list[Kernel]]:
+    """The kernel that is at work, if there is one."""
+    kernels: list[Kernel] = []
+    yield kernels
+    for kernel in kernels:
+        kernel.close()
+
+
+def check_answer(kernel: Kernel, after: str) -> None:
+    """The kernel answers soon, and all that is everybody's is as before."""
+    reply = kernel.run("1 + 1", user_expressions={"changed": SAME})
+    assert reply["data"]["text/plain"] == "2", after
+    assert reply["took"] < ANSWER, f"after {after} it took {reply['took']:.1f} s"
+    changed = reply["user_expressions"]["changed"]
+    assert changed["data"]["text/plain"] == "[]", f"{after} changed {changed}"
+
+
+def check_cell(reply: dict[str, Any], code: str) -> None:
+    """The cell has a picture and a line, or has left as the program did; it is no flood."""
+    if reply["status"] == "error":
+        assert reply["ename"] in EXITS, f"{code}: {reply['ename']}: {reply['evalue'][:2000]}"
+    else:
+        text = reply["data"]["text/plain"]
+        assert len(text) < 3_000, code
+        seen = "image/png" in reply["data"] or any(f": {kind}" in text for kind in EXITS)
+        assert seen, f"{code}: {text}"
+    if "coroutine ignored GeneratorExit" not in reply["stderr"]:  # which Python says wherever it is
+        assert "/helpers/" not in reply["stderr"], f"{code}: {reply['stderr'][-3000:]}"
+
+
+@pytest.mark.parametrize("name", WORST)
+def test_the_kernel_lives(name: str, kernels: list[Kernel]) -> None:
+    """Whatever is run, there is an answer, and the kernel answers the next question."""
+    awaited, burns = WORST[name]
+    if not kernels:
+        kernels.append(Kernel())
+    (kernel,) = kernels
+    try:
+        cells = [f"simulate({name}, patience=0.5)"]
+        if awaited != "never":
+            cells.append(f"await record({name}())")
+        cells.append(f"explore({name}, n=(1, 3))")
+        for code in cells:
+            reply = kernel.run(code, interrupt="record" in code and awaited == "interrupt")
+            check_cell(reply, code)
+            if "simulate" in code:
+                assert reply["took"] < 6, f"{code} took {reply['took']:.1f} s"
+                assert len(reply["stdout"]) < 50_000
+            check_answer(kernel, code)
+    except BaseException:
+        burns = True  # nor is it fit for the next one
+        raise
+    finally:
+        if burns:
+            kernels.remove(kernel)
+            kernel.close()
+
+
+def test_they_are_many() -> None:
+    """There are at least forty, and most can be awaited in a cell."""
+    assert len(WORST) >= 40
+    assert sum(each.awaited != "never" for each in WORST.values()) >= 30
