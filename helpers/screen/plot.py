@@ -172,7 +172,7 @@ class _Drawn:
         self.rows = [row + 2 * (row > self.gap > 0) for row in range(1, len(self.lanes) + 1)]
         self.height = len(self.lanes) + 2 * left_out
         room = _LONGEST * _LETTER
-        self.names = [cut(plain(x.name, _MOST_LETTERS), _NAME, room) for x in self.lanes]
+        self.names = [_cut(x.name, _NAME, room) for x in self.lanes]
         self.ended_badly = {
             row: lane
             for row, lane in zip(self.rows, self.lanes, strict=True)
@@ -370,9 +370,8 @@ def _write(artist: Text, text: str, font: Font) -> None:
 
 
 def _cut(text: str, font: Font, room: float) -> str:
-    """A text of few lines, each cut to so many inches."""
-    lines = plain(text, _MOST_LETTERS, keep="\n").split("\n")
-    return "\n".join(cut(line, font, room) for line in lines[:3])
+    """The text in one line of so many inches."""
+    return cut(plain(text, _MOST_LETTERS), font, room)
 
 
 def _wrapped(title: str, room: float) -> str:
@@ -435,25 +434,29 @@ def _ending(lane: Lane, run: Run) -> str:
     if lane.ending == "pending" and isinstance(run.error, Deadlock):
         return "… stuck"
     if lane.error and lane.ending == "failed":
-        return "✖ " + plain(lane.error, 40)
+        return "✖ " + _cut(lane.error, _ENDING, 3.0)
     return _ENDINGS[lane.ending]
 
 
 def _endings(ax: Axes, drawn: _Drawn, until: float, label_every: int) -> None:
     """Say at the end of a lane how it ended, if not well; where there is no room, by a sign."""
     signs = drawn.without_room(label_every)
+    inches = ax.bbox.width / _DPI
     for row, lane in drawn.ended_badly.items():
-        sign = row in signs
-        text = _ending(lane, drawn.run)
-        near = lane.end > 0.75 * until  # the right edge: the text goes onto the bar, or before it
-        short = lane.end - lane.start < 0.25 * until
+        sign, text = row in signs, _ending(lane, drawn.run)
+        told, font = (text[0], _SIGN) if sign else (f" {text} ", _ENDING)
+        at, side = lane.end, "left"
+        if lane.end > 0.75 * until and not sign:  # the right edge: it goes onto the bar, or before
+            at, side = lane.start if lane.end - lane.start < 0.25 * until else lane.end, "right"
+        elif not sign and lane.end / until * inches + width(told, font) > inches + 0.1:
+            at, side = until, "right"
+        told, how = as_drawn(told, font)
         box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8}
-        told, how = as_drawn(text[0] if sign else f" {text} ", _SIGN if sign else _ENDING)
         ax.text(
-            lane.start if near and short and not sign else lane.end,
+            at,
             row,
             told,
-            ha="right" if near and not sign else "left",
+            ha=side,
             va="center_baseline",
             color="#a00000" if lane.ending == "failed" else "black",
             bbox=None if sign else box,

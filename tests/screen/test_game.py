@@ -4,6 +4,7 @@ import asyncio
 import base64
 import doctest
 import html
+import json
 import re
 from typing import Any
 
@@ -205,3 +206,24 @@ def test_where_no_widget_can_live_there_is_the_picture() -> None:
     assert base64.b64decode(data["image/png"]) == board.picture.value
     assert bytes(board.picture.value).startswith(b"\x89PNG")
     assert data["text/plain"] == f"be_the_loop, 11 steps: {board.run!r}" == repr(board)
+
+
+@pytest.mark.parametrize("text", ["\ud800 \0 \u202e", "<b>$x^2$</b>", "x" * 1_000_000, "\u4e2d"])
+def test_any_text_can_be_sent_and_is_short(text: str) -> None:
+    """Of tasks and errors: on buttons, in states, steps and the line."""
+
+    async def fails() -> None:
+        await asyncio.sleep(1)
+        raise ValueError(text)
+
+    async def main() -> None:
+        await asyncio.gather(*(asyncio.create_task(fails(), name=f"{text}{i}") for i in range(2)))
+
+    board = be_the_loop(simulate(main))
+    for button in board.buttons:
+        button.click()
+    widgets = [board, board.answer, board.steps, board.picture, *board.buttons, *board.states]
+    for widget in widgets:
+        sent = json.dumps(widget.get_state(), default=repr, ensure_ascii=False).encode()
+        assert len(sent) < 200_000 and b"\0" not in sent and b"<b>$" not in sent
+    assert len(repr(board)) < 1_000

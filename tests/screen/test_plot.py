@@ -620,3 +620,94 @@ def test_drawing_from_several_threads_gives_the_same_pictures() -> None:
     with ThreadPoolExecutor(6) as pool:
         at_once = list(pool.map(lambda run: png(timeline(run)), runs))
     assert at_once == one_by_one
+
+
+# --- Any text ------------------------------------------------------------------------------
+
+SIGNS_OF_MATHEMATICS = "$x^2$ costs $5 at \\frac_{"
+ODD = {
+    "mathematics": SIGNS_OF_MATHEMATICS,
+    "one dollar": "a $ sign",
+    "private": "_load",
+    "controls": "a\0b\nc\td\re\x1b[31m\u202ef\ud800",
+    "Arabic": "\u0645\u0631\u062d\u0628\u0627 \u0628\u0627\u0644",
+    "Chinese": "\u4e2d\u6587" * 30,
+    "emoji": "\U0001f600\u2764\ufe0f\U0001f469\u200d\U0001f4bb",
+    "wide": "W" * 60,
+    "endless": "x" * 1_000_000,
+    "nothing": "",
+}
+
+
+async def called(text: str) -> None:
+    """Tasks, calls and an error that are called so."""
+
+    async def call() -> None:
+        await asyncio.sleep(1)
+        raise type(text[:1_000].replace("\0", "0").replace("\ud800", "") or "E", (Exception,), {})(
+            text
+        )
+
+    call.__code__ = call.__code__.replace(
+        co_name=text.replace("\ud800", ""), co_qualname=text.replace("\ud800", "")
+    )
+    await asyncio.gather(*(asyncio.create_task(call(), name=f"{text}{i}") for i in range(3)))
+
+
+def drawings(text: str) -> list[Figure]:
+    """Every place that a text can come to."""
+    run = simulate(called, text)
+    return [
+        timeline(run),
+        timeline(run, title=text),
+        compare(run, run, names=(text, "B")),
+        curve([1, 2], {text: [1, 2], "b": [2, 1]}, xlabel=text, ylabel=text, title=text),
+    ]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_any_text_is_drawn_as_it_is_within_the_picture(name: str) -> None:
+    """No warning, no mathematics; every text, title, name and entry of a legend ends inside."""
+    for figure in drawings(ODD[name]):
+        png(figure)
+        width, height = figure.canvas.get_width_height()
+        for text in texts(figure):
+            if not text.get_text().strip():
+                continue
+            assert not text.get_usetex()
+            assert not text.get_parse_math() or "$" not in text.get_text()
+            assert "\0" not in text.get_text() and "\u202e" not in text.get_text()
+            box = text.get_window_extent()
+            inside = box.x0 >= 0 and box.x1 <= width and box.y0 >= 0 and box.y1 <= height
+            assert inside, (text.get_text(), box)
+
+
+def test_signs_stay_and_nothing_is_left_out() -> None:
+    """Dollars in names, titles and endings; an underscore in the legend and in a curve's."""
+    first, titled, both, curved = drawings(SIGNS_OF_MATHEMATICS)
+    assert labels(first.axes[0])[-1] == f"{SIGNS_OF_MATHEMATICS}2"
+    assert SIGNS_OF_MATHEMATICS in titles(titled)[0].replace("\n", " ")
+    assert SIGNS_OF_MATHEMATICS in titles(both)[0].replace("\n", " ")
+    assert f"{SIGNS_OF_MATHEMATICS}()" in legend(first)
+    assert f"✖ {SIGNS_OF_MATHEMATICS}" in dict(signs(first.axes[0])).values()
+    assert curved.axes[0].get_xlabel() == SIGNS_OF_MATHEMATICS
+    private, *_, curved = drawings("_load")
+    assert "_load()" in legend(private)
+    shown = curved.axes[0].get_legend()
+    assert shown and [text.get_text() for text in shown.get_texts()] == ["_load", "b"]
+
+
+def test_a_name_is_cut_by_its_width() -> None:
+    """Letters that are wider, or drawn by an escape, leave room for fewer; the bars keep theirs."""
+
+    def left(text: str) -> float:
+        return float(timeline(simulate(called, text)).axes[0].get_position().x0)
+
+    assert left("x" * 41) == left("x" * 1_000) == pytest.approx(left("\u4e2d" * 100), abs=0.05)
+    assert left("x" * 10) < left("\U00012345" * 3) <= left("x" * 41)
+
+
+def test_a_title_of_wide_letters_is_in_lines_that_fit() -> None:
+    """In as few as that takes."""
+    figure = timeline(simulate(together, 3), title="W" * 70)
+    assert len(titles(figure)[0].splitlines()) == 2

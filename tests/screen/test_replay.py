@@ -4,6 +4,7 @@ import asyncio
 import base64
 import gc
 import html
+import json
 import linecache
 import re
 import sys
@@ -527,3 +528,50 @@ def test_a_run_of_no_steps():
     shown = replay(run)
     shown.forward.click()
     assert "Nobody took a step" in plain(shown.lanes)
+
+
+# --- Any text, and who comes first ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["\ud800 \0 \u202e", "<b>$x^2$</b>", "x" * 1_000_000, "\u4e2d"])
+def test_any_text_can_be_sent_and_is_short(text: str) -> None:
+    """Of tasks and errors, at each step: names, source and lanes."""
+
+    async def fails() -> None:
+        await asyncio.sleep(1)
+        raise ValueError(text)
+
+    async def main() -> None:
+        await asyncio.gather(*(asyncio.create_task(fails(), name=f"{text}{i}") for i in range(2)))
+
+    shown = replay(simulate(main))
+    for step in range(1, shown.step.max + 1):
+        shown.step.value = step
+        for widget in (shown, shown.source, shown.lanes, shown.picture, shown.cursor):
+            sent = json.dumps(widget.get_state(), default=repr, ensure_ascii=False).encode()
+            assert len(sent) < 200_000 and b"\\u0000" not in sent and b"<b>$" not in sent
+    assert len(repr(shown)) < 1_000
+
+
+def test_several_that_wait_for_one_future_are_ready_in_the_order_of_the_loop() -> None:
+    """That is the order in which they began to wait, not that of their start."""
+    went = []
+
+    async def main() -> None:
+        future = asyncio.get_running_loop().create_future()
+
+        async def waits(number: int) -> None:
+            await asyncio.sleep(4 - number)
+            await future
+            went.append(str(number))
+
+        tasks = [asyncio.create_task(waits(i), name=str(i)) for i in range(4)]
+        await asyncio.sleep(9)
+        future.set_result(None)
+        await asyncio.gather(*tasks)
+
+    steps = [step for step in replay(simulate(main)).moments if step.time == 9]
+    woken = [step for step in steps if step.lane.name.isdigit()]
+    assert [step.lane.name for step in woken] == went == ["3", "2", "1", "0"]
+    for at, step in enumerate(woken):
+        assert [lane.name for lane in step.ready if lane.name.isdigit()] == went[at + 1 :]
