@@ -28,6 +28,18 @@ def temporary() -> str:
     )
 
 
+def enter() -> tempfile.TemporaryDirectory[str]:
+    """Have this process, and all that it starts, run apart; return the folder, to clean up."""
+    folder = tempfile.TemporaryDirectory(
+        prefix="apart-", dir=temporary(), ignore_cleanup_errors=True
+    )
+    own = environment(Path(folder.name))
+    os.environ.clear()
+    os.environ.update(own)
+    tempfile.tempdir = None  # so that it is asked for anew
+    return folder
+
+
 def environment(folder: Path) -> dict[str, str]:
     """Return the environment for what runs apart, with its settings and files in this folder.
 

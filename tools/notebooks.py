@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from kernels import environment, temporary
+from kernels import enter
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
@@ -42,7 +42,7 @@ def execute(path: Path) -> None:
     """Run a notebook and write it back; exit with a sentence if a cell should not have failed."""
     notebook = nbformat.read(path, as_version=4)
     before = {cell.id: cell.get("outputs", []) for cell in notebook.cells}
-    folder = tempfile.TemporaryDirectory(prefix="kernel-", dir=temporary())
+    folder = tempfile.TemporaryDirectory(prefix="kernel-")
     config = Config()
     config.KernelManager = Config(transport="ipc", ip=f"{folder.name}/kernel")
     client = NotebookClient(
@@ -57,7 +57,7 @@ def execute(path: Path) -> None:
     )
     try:
         with folder:
-            client.execute(env=environment(Path(folder.name)))
+            client.execute()
     except CellExecutionError as error:
         failed = f"{error.ename}: {error.evalue}"
         sys.exit(f"{path}, {last_run(notebook)} failed: {failed}\n(tag it raises-exception?)")
@@ -111,7 +111,8 @@ def sanitized(text: str) -> str:
 
 if __name__ == "__main__":
     paths = [Path(name) for name in sys.argv[1:]] or sorted(NOTEBOOKS.glob("*.ipynb"))
-    for path in paths:
-        start = time.perf_counter()
-        execute(path)
-        print(f"{path.name}: {time.perf_counter() - start:.1f} s")
+    with enter():
+        for path in paths:
+            start = time.perf_counter()
+            execute(path)
+            print(f"{path.name}: {time.perf_counter() - start:.1f} s")
