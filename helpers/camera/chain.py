@@ -35,6 +35,7 @@ __all__ = [
     "follow_awaits",
     "is_own",
     "is_own_file",
+    "only_lets_others_go",
 ]
 
 _HELPERS = pathlib.Path(__file__).parent.parent
@@ -133,6 +134,18 @@ def follow_awaits(
     else:
         code, frame = code_of(last), frame_of(last)
     return own, code, -1 if frame is None else frame.f_lasti, what, until
+
+
+def only_lets_others_go(coroutine: Any) -> bool:
+    """Return whether a suspended coroutine of the learner's own awaits nothing but a `sleep`."""
+    if type(coroutine) is not CoroutineType:
+        return False
+    awaited = coroutine.cr_await
+    return (
+        type(awaited) is CoroutineType
+        and awaited.cr_code is SLEEP
+        and _own[coroutine.cr_code.co_filename]
+    )
 
 
 _PARTS = {"<listcomp>", "<setcomp>", "<dictcomp>"}  # of the call they stand in, on Python 3.11
@@ -245,4 +258,4 @@ def _of_class(kind: type, name: str) -> Any:
     return None
 
 
-_SLOTS = (MemberDescriptorType, type(namedtuple("_One", "name").name))
+_SLOTS = (MemberDescriptorType, type(inspect.getattr_static(namedtuple("_One", "name"), "name")))

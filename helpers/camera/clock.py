@@ -21,7 +21,7 @@ from typing import Any
 from .chain import call_name, is_own
 from .cpython import free_a_ring
 from .fastforward import Deadlock, FastForwardLoop, Runaway
-from .outside import RealIO, watch_for_the_outside
+from .outside import RealIO
 from .prints import BoundedText, collected_into, routed
 from .run import Run
 from .texts import one_line
@@ -78,7 +78,6 @@ def simulate(
     """
     check_coroutine_function(main, "simulate")
     _check_arguments(main, args, kwargs)
-    watch_for_the_outside()
     program = _Program(main, args, kwargs, max_turns)
     # A program may leave another stdout; beside a widget's thread a cell may have put its own.
     alone = threading.current_thread() is threading.main_thread()
@@ -233,10 +232,14 @@ class _Program:
         value, error, exit = None, None, None
         loop, camera = self.loop, self.camera
         loop.max_turns = self.max_turns
-        coroutine = self._coroutine()
+        try:
+            coroutine = self._coroutine()
+        except BaseException:
+            loop.close()
+            raise
         try:
             with asyncio.Runner(loop_factory=lambda: loop) as runner:
-                camera.film_all(runner.get_loop())
+                camera.film_all(runner.get_loop(), functools.partial(getattr, loop, "now"))
                 try:
                     value = runner.run(coroutine)
                 except (KeyboardInterrupt, SystemExit, GeneratorExit) as raised:
@@ -286,9 +289,10 @@ class _Program:
         more = f"allow more with max_turns={2 * self.max_turns:_}"
         if still > _STILL:
             return (
-                f"no time passed in the last {still:,} turns of its loop, at {self.loop.now:.2f} s: "
-                "somebody is always ready, as with sleep(0) in a loop; wait for something that "
-                f"takes time, or that wakes you, or, if it is meant to turn so often, {more}"
+                f"no time passed in the last {still:,} turns of its loop, at "
+                f"{self.loop.now:.2f} s: somebody is always ready, as with sleep(0) in a loop; "
+                "wait for something that takes time, or that wakes you, or, if it is meant to turn "
+                f"so often, {more}"
             )
         return (
             f"it had not ended after {self.max_turns:,} turns of its loop, at "
@@ -304,7 +308,7 @@ def _kind(thing: Any) -> str:
 def _free_rings(loop: SimulatedLoop) -> None:
     """Let tasks that wait for each other all around be cancelled, as those do that do not."""
     for _ in range(100):  # they may catch that, and wait for each other again
-        if not any([free_a_ring(task) for task in asyncio.all_tasks(loop)]):
+        if not sum(free_a_ring(task) for task in asyncio.all_tasks(loop)):
             return
         loop.run_until_complete(asyncio.sleep(0))
 

@@ -11,9 +11,11 @@ import dis
 import gc
 import inspect
 import sys
+import time
 from collections import deque
 from collections.abc import Callable
 from functools import cache
+from operator import attrgetter
 from types import (
     AsyncGeneratorType,
     BuiltinMethodType,
@@ -28,8 +30,10 @@ from typing import Any
 __all__ = [
     "EAGER_TASKS",
     "STEP",
+    "WAKE_UP",
     "asks_to_cancel",
     "bytecode_line",
+    "clock_of",
     "code_of",
     "error_of",
     "frame_of",
@@ -159,7 +163,7 @@ def only_hands_on(frame: FrameType) -> bool:
 
 def _is_caught(code: CodeType, at: int) -> bool:
     """Whether an `except`, `finally` or `with` stands around an instruction."""
-    handlers = dis.Bytecode(code).exception_entries
+    handlers = dis.Bytecode(code).exception_entries  # type: ignore[attr-defined]
     for _ in handlers:  # those of the await itself come first
         at = next((entry.target for entry in handlers if entry.start <= at < entry.end), -1)
         if at < 0 or _opnames(code)[at] == "PUSH_EXC_INFO":
@@ -196,6 +200,8 @@ def _step_type() -> type:
 
 STEP: Any = _step_type()
 """The type of what a task of C gives its loop for a step: its `__self__` is the task."""
+WAKE_UP = "task_wakeup"
+"""The name of what it gives to the future that it waits for, likewise."""
 _PyTask: Any = asyncio.tasks._PyTask  # type: ignore[attr-defined]
 _PY_STEPS = (_PyTask._Task__step, _PyTask._Task__wakeup)
 _is_task: dict[type, bool] = {asyncio.Task: True, _PyTask: True}
@@ -218,16 +224,15 @@ def woken_task(callback: Any) -> Any:
     if kind is STEP:
         return callback.__self__
     if kind is BuiltinMethodType:
-        if callback.__name__ == "task_wakeup" and is_task(callback.__self__):
+        if callback.__name__ == WAKE_UP:
             return callback.__self__
     elif kind is MethodType and callback.__func__ in _PY_STEPS:
         return callback.__self__
     return None
 
 
-def waits_for(task: Any) -> Any:
-    """Return the future that a suspended task waits for; None if it only lets others go."""
-    return task._fut_waiter
+waits_for: Callable[[Any], Any] = attrgetter("_fut_waiter")
+"""Return the future that a suspended task waits for; None if it only lets others go."""
 
 
 def asks_to_cancel(task: Any, handle: Any) -> bool:
@@ -315,3 +320,12 @@ def set_ready_queue(
     old = loop._ready
     loop._ready = make(old)
     deque.clear(old)
+
+
+_monotonic = time.monotonic  # whatever `time` says to a program that is simulated
+
+
+def clock_of(loop: Any) -> Callable[[], float]:
+    """Return the fastest function that says what ``loop.time()`` does."""
+    plain = getattr(loop.time, "__func__", None) is asyncio.BaseEventLoop.time
+    return _monotonic if plain else loop.time

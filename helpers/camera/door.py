@@ -13,11 +13,15 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
+from types import BuiltinMethodType, MethodType
 from typing import TYPE_CHECKING, Any
 
+from .chain import SLEEP, only_lets_others_go
 from .cpython import (
     EAGER_TASKS,
     STEP,
+    WAKE_UP,
+    clock_of,
     get_ready_queue,
     is_running,
     set_ready_queue,
@@ -55,10 +59,12 @@ class FilmedQueue(deque[asyncio.Handle]):
     __slots__ = ("_asked_again", "_below", "_start", "cameras", "clock", "lane", "lanes", "loop",
                  "task", "whole")  # fmt: skip
 
-    def __init__(self, loop: Any, handles: Iterable[asyncio.Handle] = ()) -> None:
+    def __init__(
+        self, loop: Any, handles: Iterable[asyncio.Handle] = (), clock: Any = None
+    ) -> None:
         super().__init__(handles)
         self.loop = loop
-        self.clock: Callable[[], float] = loop.time
+        self.clock: Callable[[], float] = clock or clock_of(loop)
         self.lanes: dict[int, LaneLog] = {}
         self.cameras = 0
         self.whole: Camera | None = None
@@ -74,9 +80,10 @@ class FilmedQueue(deque[asyncio.Handle]):
         """Put in a handle: a task is ready, or has just been made."""
         _put(self, handle)
         callback = handle._callback  # type: ignore[attr-defined]
-        if type(callback) is STEP:
+        kind = type(callback)
+        if kind is STEP or (kind is BuiltinMethodType and callback.__name__ == WAKE_UP):
             task = callback.__self__
-        elif (task := woken_task(callback)) is None:
+        elif kind is not MethodType or (task := woken_task(callback)) is None:
             return
         if task is self.task:
             self._asked_again = True
@@ -88,6 +95,9 @@ class FilmedQueue(deque[asyncio.Handle]):
                 self.film(camera, task, camera.task_created(task))
             return
         now = self.clock()
+        if lane.direct is None and lane.outer is None:
+            lane.log.extend((lane, "ready", now, None))
+            return
         while lane is not None:
             lane.camera.note(_at_work(lane), "ready", now)
             lane = lane.outer
@@ -99,12 +109,13 @@ class FilmedQueue(deque[asyncio.Handle]):
         if self.task is not None:
             self._step_ended(now)
         callback = handle._callback  # type: ignore[attr-defined]
-        if type(callback) is STEP:
+        kind = type(callback)
+        if kind is STEP or (kind is BuiltinMethodType and callback.__name__ == WAKE_UP):
             task = callback.__self__
-        elif (task := woken_task(callback)) is None:
+        elif kind is not MethodType or (task := woken_task(callback)) is None:
             return handle
         lane = self.lanes.get(id(task))
-        if lane is not None and not handle._cancelled:  # type: ignore[attr-defined]
+        if lane is not None and not handle._cancelled:
             self.task, self.lane, self._start, self._asked_again = task, lane, now, False
             if lane.direct is None and lane.outer is None:
                 if lane.task_name is None:
@@ -135,7 +146,6 @@ class FilmedQueue(deque[asyncio.Handle]):
         if self.task is task and task is not None:
             start = max(self._start, camera.started_at)
             camera.steps.extend((start, now))
-            camera.held += now - start
         if self.lanes.get(id(task)) is lane:
             if lane.outer is None:
                 del self.lanes[id(task)]
@@ -161,30 +171,54 @@ class FilmedQueue(deque[asyncio.Handle]):
             lane = lane.outer
 
     def _step_ended(self, now: float) -> None:
-        task, lane, start = self.task, self.lane, self._start
+        task, lane = self.task, self.lane
         assert lane is not None
-        coroutine = task.get_coro()
-        if not task.done() and is_running(coroutine):
-            self._below.append((task, lane, start))  # it runs a loop itself, as nest_asyncio allows
-            self.task = None
-            return
         self.task = self.lane = None
-        self._tell(task, lane, start, now)
+        coroutine, waited = task.get_coro(), waits_for(task)
+        if lane.direct is not None or lane.outer is not None:
+            self._odd_step_ended(task, lane, coroutine, now)
+            return
+        camera = lane.camera
+        camera.steps.extend((self._start, now))
+        if waited is not None:
+            camera.task_suspended(lane, coroutine, waited, now)
+            if self._asked_again:
+                lane.log.extend((lane, "ready", now, None))
+        elif only_lets_others_go(coroutine) and not lane.calls_below:
+            # It stands at a sleep(0), as so often, and often at the same: half of all the time.
+            lasti = coroutine.cr_frame.f_lasti
+            if (place := lane.place) is None or place[1] != lasti:
+                place = lane.place = (lane.code, lasti, SLEEP, None, lane.code, ())
+            lane.log.extend((lane, "ready", now, place))
+        elif task.done():
+            camera.task_ended(lane, task, now)
+            self.lanes.pop(id(task), None)
+        elif is_running(coroutine):
+            del camera.steps[-2:]  # it is not over
+            self._odd_step_ended(task, lane, coroutine, now)
+        else:
+            camera.task_suspended(lane, coroutine, None, now)
+
+    def _odd_step_ended(self, task: Any, lane: LaneLog, coroutine: Any, now: float) -> None:
+        """The step of a root, of a task that several cameras film, or one that runs a loop."""
+        if is_running(coroutine):  # as nest_asyncio allows
+            self._below.append((task, lane, self._start))
+            return
+        self._tell(task, lane, self._start, now)
         while self._below and not is_running(self._below[-1][0].get_coro()):
             self._asked_again = False
             self._tell(*self._below.pop(), now)
 
     def _tell(self, task: Any, lane: LaneLog | None, start: float, now: float) -> None:
         over = task.done()
-        waited = None if over else waits_for(task)
+        coroutine, waited = task.get_coro(), waits_for(task)
         while lane is not None:
             camera, outer = lane.camera, lane.outer
             camera.steps.extend((start, now))
-            camera.held += now - start
             if over:
                 camera.task_ended(lane, task, now)
             else:
-                camera.task_suspended(lane, task, waited, now)
+                camera.task_suspended(lane, coroutine, waited, now)
                 if waited is not None and self._asked_again:
                     camera.note(_at_work(lane), "ready", now)
             lane = outer
@@ -202,7 +236,8 @@ class FilmedQueue(deque[asyncio.Handle]):
         else:
             outer, lane = self.lane, camera.call_created(coroutine)
             start = self.clock()
-            if outer is not None:
+            if outer is not None:  # its step is cut in two
+                outer.camera.steps.extend((self._start, start))
                 outer.camera.note(_at_work(outer), "ready", start)
             self.lane = lane
             lane.log.extend((lane, "running", start, None))
@@ -211,10 +246,9 @@ class FilmedQueue(deque[asyncio.Handle]):
                 task = make(self.loop, coroutine, **options)
             finally:
                 now = self.clock()
-                self.task, self.lane = maker, outer
+                self.task, self.lane, self._start = maker, outer, now
                 if outer is not None:
                     outer.camera.note(_at_work(outer), "running", now)
-                    outer.camera.held -= now - start
             lane.task_name = asyncio.Task.get_name(task)
             if not task.done():
                 self.film(camera, task, lane)
@@ -245,7 +279,7 @@ def _at_work(lane: LaneLog) -> LaneLog:
     return lane if lane.direct is None else lane.direct.lane()
 
 
-def open_door(loop: Any) -> FilmedQueue:
+def open_door(loop: Any, clock: Callable[[], float] | None = None) -> FilmedQueue:
     """Put a filmed queue in the place of the loop's own, or return the one that is there."""
     queue = get_ready_queue(loop)
     if queue is None:
@@ -254,7 +288,7 @@ def open_door(loop: Any) -> FilmedQueue:
             "run the program with asyncio.run"
         )
     if not isinstance(queue, FilmedQueue):
-        set_ready_queue(loop, lambda handles: FilmedQueue(loop, handles))
+        set_ready_queue(loop, lambda handles: FilmedQueue(loop, handles, clock))
         queue = get_ready_queue(loop)
         assert isinstance(queue, FilmedQueue)
         if EAGER_TASKS:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import _thread
 import asyncio
+import builtins
 import functools
-import sys
+import os
+import socket
+import subprocess
 import threading
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["SUBSTITUTES", "NoOutside", "RealIO", "refusing", "watch_for_the_outside"]
+__all__ = ["REFUSING", "NoOutside", "RealIO"]
 
 
 class RealIO(RuntimeError):
@@ -42,7 +45,7 @@ class NoOutside(asyncio.SelectorEventLoop):
         """Let the loop turn again, for what is left to be cancelled."""
         self.refusal = None
 
-    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
+    def run_in_executor(self, *args: Any) -> Any:  # type: ignore[override]
         raise self.refuse("a thread or a process")
 
     async def subprocess_exec(self, *args: Any, **kwargs: Any) -> Any:
@@ -51,10 +54,10 @@ class NoOutside(asyncio.SelectorEventLoop):
     async def subprocess_shell(self, *args: Any, **kwargs: Any) -> Any:
         raise self.refuse("a process")
 
-    def add_signal_handler(self, sig: Any, callback: Any, *args: Any) -> None:
+    def add_signal_handler(self, *args: Any) -> None:  # type: ignore[override]
         raise self.refuse("a signal handler")
 
-    def call_soon_threadsafe(
+    def call_soon_threadsafe(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: Any = None
     ) -> asyncio.Handle:
         elsewhere = threading.get_ident() != self._thread_id  # type: ignore[attr-defined]
@@ -64,78 +67,40 @@ class NoOutside(asyncio.SelectorEventLoop):
         return super().call_soon_threadsafe(callback, *args, context=context)
 
 
-# The interpreter tells its audit hooks of all that a program does outside of itself. A hook can
-# never be taken back, so there is one, which looks at nothing but programs that are simulated.
-_OUTSIDE = {
-    "_thread.start_joinable_thread": "a thread",
-    "_thread.start_new_thread": "a thread",
-    "builtins.input": "the keyboard",
-    "builtins.input/result": "the keyboard",
-    "os.exec": "a process",
-    "os.fork": "a process",
-    "os.forkpty": "a process",
-    "os.posix_spawn": "a process",
-    "os.spawn": "a process",
-    "os.startfile": "a process",
-    "os.system": "a process",
-    "pty.spawn": "a process",
-    "socket.bind": "a socket",
-    "socket.connect": "a socket",
-    "socket.getaddrinfo": "a socket",
-    "socket.gethostbyaddr": "a socket",
-    "socket.gethostbyname": "a socket",
-    "socket.sendmsg": "a socket",
-    "socket.sendto": "a socket",
-    "subprocess.Popen": "a process",
-    "time.sleep": "a time.sleep of a name that was not found, as in a list or a default argument",
-}
+# Audit hooks would hear of all this, but also of each look at a coroutine's frame or code: with one
+# set, filming takes half as long again.
+_OUTSIDE: list[tuple[Any, str, str]] = [
+    (_thread, "start_new_thread", "a thread"),
+    (builtins, "input", "the keyboard"),
+    (subprocess.Popen, "__init__", "a process"),
+    *((socket, name, "a socket") for name in ("getaddrinfo", "gethostbyname", "gethostbyaddr")),
+    *((socket.socket, name, "a socket") for name in ("bind", "connect", "connect_ex", "sendto")),
+    *((os, name, "a process") for name in ("system", "posix_spawn", "posix_spawnp", "fork")),
+    *((threading, n, "a thread") for n in ("_start_new_thread", "_start_joinable_thread")),
+    *((place, "wrap_future", "a future of a thread") for place in (asyncio, asyncio.futures)),
+]
+# Threads that never touch the loop: tqdm's monitor, and where another program is simulated.
+_HARMLESS = ("tqdm.", "helpers.camera.clock")
 
 
-def refusing(real: Any, what: str) -> Any:
+def _refusing(real: Any, what: str) -> Any:
     """Return a function that does as `real` does, except in a program that is simulated."""
 
     @functools.wraps(real)
     def refuse(*args: Any, **kwargs: Any) -> Any:
-        _refuse_in_a_simulation(what, args)
+        loop = asyncio._get_running_loop()
+        if isinstance(loop, NoOutside):
+            target = getattr(args[0], "__self__", None) if args else None
+            if not type(target).__module__.startswith(_HARMLESS):
+                raise loop.refuse(what)
         return real(*args, **kwargs)
 
     return refuse
 
 
-# What the hooks are not told of: the first on Python 3.11, the other on all.
-if sys.version_info < (3, 12):
-    SUBSTITUTES: list[tuple[Any, str, Any]] = [
-        (module, name, refusing(getattr(module, name), "a thread"))
-        for module, name in ((_thread, "start_new_thread"), (threading, "_start_new_thread"))
-    ]
-else:
-    SUBSTITUTES = []
-_wrap_future = refusing(asyncio.wrap_future, "a future of a thread or a process")
-SUBSTITUTES += [(module, "wrap_future", _wrap_future) for module in (asyncio, asyncio.futures)]
-"""Module, name and what to put in its place while a program is simulated."""
-
-# Threads that never touch the loop: tqdm's monitor, and where another program is simulated.
-_HARMLESS = ("tqdm.", "helpers.camera.clock")
-_watching = False
-
-
-def watch_for_the_outside() -> None:
-    """From now on refuse what a simulated program does outside of itself."""
-    global _watching
-    if not _watching:
-        _watching = True
-        sys.addaudithook(_audit)
-
-
-def _audit(event: str, args: tuple[Any, ...]) -> None:
-    what = _OUTSIDE.get(event)
-    if what is not None:
-        _refuse_in_a_simulation(what, args)
-
-
-def _refuse_in_a_simulation(what: str, args: tuple[Any, ...]) -> None:
-    loop = asyncio._get_running_loop()
-    if isinstance(loop, NoOutside):
-        target = getattr(args[0], "__self__", None) if args else None
-        if not type(target).__module__.startswith(_HARMLESS):
-            raise loop.refuse(what)
+REFUSING: list[tuple[Any, str, Any]] = [
+    (place, name, _refusing(getattr(place, name), what))
+    for place, name, what in _OUTSIDE
+    if hasattr(place, name)
+]
+"""Where there is what takes real time, its name, and what to put in its place."""

@@ -45,7 +45,7 @@ class _Router:
     users = 0
 
     def write(self, text: str) -> int:
-        to = _text.get() or self.stream or sys.__stdout__
+        to: Any = _text.get() or self.stream or sys.__stdout__
         written: int = to.write(text)
         return written
 
@@ -67,7 +67,7 @@ def routed(*, restored: bool = False) -> Iterator[None]:
     with _lock:
         if sys.stdout is not _router:
             _router.stream = sys.stdout
-            sys.stdout = _router  # type: ignore[assignment]
+            sys.stdout = _router
         _router.users += 1
     try:
         yield

@@ -43,6 +43,7 @@ import asyncio
 import weakref
 from collections.abc import Sequence
 from functools import cached_property
+from operator import sub
 from types import CodeType, FrameType
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -114,7 +115,7 @@ class LaneLog:
 
     __slots__ = (
         "args", "calls_below", "camera", "code", "direct", "end", "ending", "error", "frame", "log",
-        "outer", "place", "task_name", "task_ref",
+        "number", "outer", "place", "task_name", "task_ref",
     )  # fmt: skip
 
     def __init__(self, camera: Any, code: CodeType, args: tuple[str, ...]) -> None:
@@ -123,15 +124,20 @@ class LaneLog:
         self.code = code
         self.args = args
         self.task_name: str | None = None
+        self.number = 0  # the id of its task
         self.task_ref: Any = None  # of a task, weak: a task that is lost must be lost
         self.outer: LaneLog | None = None  # of the same task, for the camera that films around this
         self.direct: Any = None  # of a root: the calls that it awaits directly
         self.calls_below: tuple[weakref.ref[Any], ...] = ()  # when it last suspended
-        self.place: Place | None = None  # where it last suspended
+        self.place: Any = None  # where it last suspended
         self.frame: FrameType | None = None  # of the root, or of a call that it awaits directly
         self.end: float | None = None
         self.ending: Ending = "pending"
         self.error = ""
+
+    def lost(self, ref: object) -> None:
+        """Its task was dropped before its end."""
+        self.camera.task_lost(self)
 
     @property
     def name(self) -> str:
@@ -183,7 +189,6 @@ class Run:
         *,
         started_at: float = 0.0,
         now: float = 0.0,
-        held: float = 0.0,
         max_in_flight: int = 0,
         real: bool = True,
         finished: bool = True,
@@ -199,8 +204,6 @@ class Run:
         """What the program failed with, or None."""
         self.seconds = self._since(now)
         """From start to end of the root coroutine."""
-        self.held = round(held, 9)
-        """Seconds for which some coroutine of the program held the loop."""
         self.max_in_flight = max_in_flight
         """The most lanes alive at once, the root not counted."""
         self.real = real
@@ -257,6 +260,13 @@ class Run:
     def pending(self) -> list[str]:
         """Names of the lanes still alive when the root coroutine ended."""
         return [lane.name for lane in self.lanes if lane.ending == "pending"]
+
+    @cached_property
+    def held(self) -> float:
+        """Seconds for which some coroutine of the program held the loop."""
+        times = self._steps[: self._steps_length]
+        seconds: float = sum(map(sub, times[1::2], times[::2]))
+        return round(seconds, 9)
 
     @property
     def held_share(self) -> float:

@@ -61,7 +61,6 @@ class Camera:
         self.queue: FilmedQueue | None = None
         self.time: Callable[[], float] = float
         self.started_at = 0.0
-        self.held = 0.0
         self.in_flight = 0
         self.max_in_flight = 0
         self.lanes: list[LaneLog] = []
@@ -107,16 +106,16 @@ class Camera:
             close_door(queue)
         return self.run(value, error)
 
-    def film_all(self, loop: Any) -> None:
+    def film_all(self, loop: Any, clock: Callable[[], float] | None = None) -> None:
         """Film all that the loop will run: its first task is the root."""
-        queue = open_door(loop)
+        queue = open_door(loop, clock)
         queue.whole = self
         self.begin(loop, queue)
 
     def begin(self, loop: Any, queue: FilmedQueue) -> None:
         """From now on there is something to film."""
-        self.loop, self.queue, self.time = loop, queue, loop.time
-        self.started_at = loop.time()
+        self.loop, self.queue, self.time = loop, queue, queue.clock
+        self.started_at = queue.clock()
         self.on = True
 
     def _root_ended(self, error: BaseException | None, now: float) -> None:
@@ -155,7 +154,6 @@ class Camera:
             error,
             started_at=self.started_at,
             now=self.time() if self.on else self.closed_at,
-            held=self.held,
             max_in_flight=self.max_in_flight,
             real=self.real,
             finished=not self.on,
@@ -197,22 +195,22 @@ class Camera:
 
     def watch(self, task: Any, lane: LaneLog) -> None:
         """Notice when the task is dropped before its end, since nobody held a reference to it."""
-        lane.task_ref = weakref.KeyedRef(task, self._lost, (id(task), lane))
+        lane.number = id(task)
+        lane.task_ref = weakref.ref(task, lane.lost)
 
-    def _lost(self, ref: Any) -> None:
-        number, lane = ref.key
+    def task_lost(self, lane: LaneLog) -> None:
+        """A task was dropped before its end."""
         if self.on and lane.end is None and self.queue is not None:
-            self.queue.lanes.pop(number, None)
+            self.queue.lanes.pop(lane.number, None)
             self.end(lane, self.time(), "lost")
 
     def note(self, lane: LaneLog, state: State, time: float, place: Any = None) -> None:
         """From now on a lane is in another state; `place` is a `run.Place`, or None."""
         self.log.extend((lane, state, time, place))
 
-    def task_suspended(self, lane: LaneLog, task: Any, waited: Any, now: float) -> None:
+    def task_suspended(self, lane: LaneLog, coroutine: Any, waited: Any, now: float) -> None:
         """A task gives the loop back, and waits for a future (None: it only lets others go)."""
         root = lane.direct is not None
-        coroutine = task.get_coro()
         own, code, lasti, what, until = follow_awaits(coroutine, timed=waited is not None)
         state: State = "waiting"
         seen: Any = what
@@ -292,12 +290,31 @@ class Camera:
         found = [task for task in asyncio.all_tasks(self.loop) if id(task) in lanes]
         return [task for task in found if lanes[id(task)].camera is self]
 
-    def stop(self) -> None:
-        """Cancel the program, from whichever thread; `film` then returns what there was of it."""
-        if self.on:
-            self._stopped = True
+    @property
+    def holds_the_loop(self) -> bool:
+        """Whether a step of the program is under way at this moment."""
+        lane = None if self.queue is None else self.queue.lane
+        while lane is not None and lane.camera is not self:
+            lane = lane.outer
+        return lane is not None and self.on
+
+    def stop(self, *, at_once: bool = False) -> None:
+        """Cancel the program; `film` then returns what there was of it.
+
+        From whichever thread; or if `at_once` from the loop's own, even in the midst of a step of
+        the program: all its tasks are cancelled then, so that none takes another step first.
+        """
+        self._stopped = True
+        if at_once:
+            for task in self.tasks():
+                cancel(task)
+        else:
             with suppress(RuntimeError):  # the loop may have been closed this moment
-                self.loop.call_soon_threadsafe(lambda: self.on and self.task and cancel(self.task))
+                self.loop.call_soon_threadsafe(self._cancel)
+
+    def _cancel(self) -> None:
+        if self.on and self.task is not None:
+            cancel(self.task)
 
 
 def busy_now(frame: FrameType, start: float, end: float) -> None:

@@ -16,12 +16,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FunctionType, ModuleType
+from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
 from .chain import is_own, is_own_file
 from .fastforward import FastForwardLoop
-from .outside import SUBSTITUTES
+from .outside import REFUSING
 from .trace import busy_now
 
 __all__ = ["SimulatedLoop", "hold", "real_sleep", "running_simulation", "substituted"]
@@ -40,34 +40,30 @@ class SimulatedLoop(FastForwardLoop):
 
     def __init__(self) -> None:
         self.day = float(int(time.time()))  # whole seconds, so that differences are exact
-        self._asked = self._looks = 0
+        self._asked = self._asked_in = self._looks = 0
         self._looked_in: Any = None
         super().__init__()
 
     def time(self) -> float:
         """Return the run's time, also to a step that does nothing but ask for it."""
+        if self._asked_in != self.turns:
+            self._asked_in, self._asked = self.turns, 0
         self._asked += 1
         if self._asked > _FREE_LOOKS and is_own(sys._getframe(1).f_code):
-            step = self._step()
-            self._looks = self._looks + 1 if step == self._looked_in else 1
-            self._looked_in = step
-            if self._looks > _FREE_LOOKS:
-                self.now += _LOOK
+            self.look(sys._getframe(1))
         return self.now
 
-    def look(self) -> float:
-        """Return what a clock shows: the run's time."""
-        if (step := self._step()) != self._looked_in:
+    def look(self, frame: FrameType) -> float:
+        """Return what a clock shows to the call in `frame`: the run's time."""
+        step = self.turns, id(asyncio.current_task(self))
+        if step != self._looked_in:
             self._looked_in, self._looks = step, 0
-            if self.turns - self.last_turn_with_time > _FREE_LOOKS:
+            if self.turns - self.last_turn_with_time > _FREE_LOOKS and is_own(frame.f_code):
                 self.now += _TURN
         self._looks += 1
-        if self._looks > _FREE_LOOKS:
+        if self._looks > _FREE_LOOKS and is_own(frame.f_code):
             self.now += _LOOK
         return self.now
-
-    def _step(self) -> tuple[int, int]:
-        return self.turns, id(asyncio.current_task(self))
 
 
 def running_simulation() -> FastForwardLoop | None:
@@ -86,13 +82,19 @@ def hold(loop: FastForwardLoop, seconds: float, frame: Any) -> None:
 # --- What tells the time -----------------------------------------------------------------------
 
 
-def _clock(real: Callable[..., Any], read: Callable[[SimulatedLoop], Any]) -> Any:
-    """Return a clock that shows the run's time inside a simulation, and the real one elsewhere."""
+def _clock(real: Callable[[], Any], *, date: bool = False, whole: bool = False) -> Any:
+    """Return a clock that shows the run's time inside a simulation, and the real one elsewhere.
+
+    It shows seconds of the present `date`, or since the start of the run; or `whole` nanoseconds.
+    """
 
     @functools.wraps(real)
     def clock() -> Any:
         loop = asyncio._get_running_loop()
-        return read(loop) if isinstance(loop, SimulatedLoop) else real()
+        if not isinstance(loop, SimulatedLoop):
+            return real()
+        now, day = loop.look(sys._getframe(1)), loop.day * date
+        return int(day) * 10**9 + round(now * 1e9) if whole else day + now
 
     return clock
 
@@ -104,7 +106,7 @@ def _calendar(real: Callable[..., Any], at: int = 0, form: Callable[[float], Any
     def calendar(*args: Any) -> Any:
         loop = asyncio._get_running_loop()
         if isinstance(loop, SimulatedLoop) and len(args) <= at:
-            return real(*args, form(loop.day + loop.look()))
+            return real(*args, form(loop.day + loop.look(sys._getframe(1))))
         return real(*args)
 
     return calendar
@@ -120,18 +122,14 @@ def _sleep(seconds: float, /) -> None:
         hold(loop, seconds, sys._getframe(1))
 
 
-def _nanoseconds(seconds: float) -> int:
-    return round(seconds * 1e9)
-
-
 _OF_TIME = {
     "sleep": functools.wraps(time.sleep)(_sleep),
-    "monotonic": _clock(time.monotonic, lambda loop: loop.look()),
-    "perf_counter": _clock(time.perf_counter, lambda loop: loop.look()),
-    "time": _clock(time.time, lambda loop: loop.day + loop.look()),
-    "monotonic_ns": _clock(time.monotonic_ns, lambda loop: _nanoseconds(loop.look())),
-    "perf_counter_ns": _clock(time.perf_counter_ns, lambda loop: _nanoseconds(loop.look())),
-    "time_ns": _clock(time.time_ns, lambda loop: int(loop.day) * 10**9 + _nanoseconds(loop.look())),
+    "monotonic": _clock(time.monotonic),
+    "perf_counter": _clock(time.perf_counter),
+    "time": _clock(time.time, date=True),
+    "monotonic_ns": _clock(time.monotonic_ns, whole=True),
+    "perf_counter_ns": _clock(time.perf_counter_ns, whole=True),
+    "time_ns": _clock(time.time_ns, date=True, whole=True),
     "ctime": _calendar(time.ctime),
     "gmtime": _calendar(time.gmtime),
     "localtime": _calendar(time.localtime),
@@ -159,7 +157,7 @@ def _present(real: Any, *names: str) -> Any:
             loop = asyncio._get_running_loop()
             if not isinstance(loop, SimulatedLoop):
                 return getattr(real, name)(*(() if tz is None else (tz,)))
-            seconds = loop.day + loop.look()
+            seconds = loop.day + loop.look(sys._getframe(1))
             if name == "utcnow":
                 return real.fromtimestamp(seconds, datetime.UTC).replace(tzinfo=None)
             return real.fromtimestamp(seconds, *(() if tz is None else (tz,)))
@@ -183,23 +181,23 @@ _substitutes: dict[int, tuple[Any, Any]] = {  # by the id of what they stand in 
 
 # --- Putting it in place -----------------------------------------------------------------------
 
-Undo = Callable[[], object]
+_MISSING: Any = object()
 _lock = threading.Lock()
 _users = 0
-_undo: list[Undo] = []
+_undo: list[Callable[[], object]] = []
 _looked_at: set[str] = set()  # modules of libraries
 _holders: list[tuple[ModuleType, str]] = []  # what in them is replaced
 
 
 @contextmanager
 def substituted(main: Any) -> Iterator[None]:
-    """Have every clock that `main` may look at show the run's time, while this is entered."""
+    """Have `main` see no clock but the run's, and nothing of the world outside, while entered."""
     global _users
     with _lock:
         _users += 1
         if _users == 1:
-            for module, name, fake in SUBSTITUTES:
-                _replace(module, name, fake)
+            for place, name, fake in REFUSING:
+                _replace(place, name, fake)
             for module, fakes in ((time, _OF_TIME), (datetime, _DATETIME)):
                 for name, fake in fakes.items():
                     _replace(module, name, fake)
@@ -215,13 +213,22 @@ def substituted(main: Any) -> Iterator[None]:
                     _undo.pop()()
 
 
-def _replace(module: ModuleType, name: str, fake: Any) -> None:
-    names = vars(module)
-    _replace_in(names, name, names[name], fake)
+def _replace(place: Any, name: str, fake: Any) -> None:
+    """Replace a name of a module or class, and see that it will be as before, come what may."""
+    real = vars(place).get(name, _MISSING)
+    type.__setattr__(place, name, fake) if isinstance(place, type) else setattr(place, name, fake)
+    if real is _MISSING:
+        _undo.append(lambda: delattr(place, name))
+    else:
+        put = functools.partial(setattr, place, name, real)
+        # A program may have left its own clock there; of the rest others may have made use.
+        _undo.append(
+            put if place is time else lambda: put() if vars(place).get(name) is fake else 0
+        )
 
 
-def _replace_in(names: dict[str, Any], name: str, real: Any, fake: Any) -> None:
-    """Replace a name, and put it back later unless somebody else has replaced it meanwhile."""
+def _replace_in(names: dict[Any, Any], name: Any, real: Any, fake: Any) -> None:
+    """Replace a name, and put it back later unless somebody has replaced it meanwhile."""
     names[name] = fake
 
     def undo() -> None:
@@ -248,7 +255,7 @@ def _replace_in_libraries() -> None:
     for module, name in _holders:
         pair = _substitutes.get(id(vars(module).get(name)))
         if pair is not None:
-            _replace(module, name, pair[1])
+            _replace_in(vars(module), name, *pair)
 
 
 _PACKAGES = "-packages"  # site-packages, dist-packages
@@ -307,7 +314,12 @@ def _replace_in_cell(cell: Any) -> None:
         return
     if id(real) in _substitutes:
         fake = cell.cell_contents = _fake_of(real)
-        _undo.append(lambda: cell.cell_contents is fake and setattr(cell, "cell_contents", real))
+        _undo.append(lambda: _put_back(cell, fake, real))
+
+
+def _put_back(cell: Any, fake: Any, real: Any) -> None:
+    if cell.cell_contents is fake:
+        cell.cell_contents = real
 
 
 def _replace_in_class(kind: type) -> None:

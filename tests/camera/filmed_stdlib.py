@@ -9,7 +9,6 @@ import asyncio
 import json
 import signal
 import sys
-import time
 import unittest
 from typing import Any
 
@@ -21,26 +20,21 @@ PACKAGE = "test.test_asyncio"
 cameras: list[trace.Camera] = []
 
 
+class Lasting(trace.Camera):
+    """Goes on after the first task has ended."""
+
+    def close(self, now: float | None = None) -> None: ...
+
+
 def film_every_loop() -> None:
-    """Hook a camera of its own into each event loop that is made from now on."""
+    """Have a camera of its own film each event loop that is made from now on."""
     init = asyncio.BaseEventLoop.__init__
 
     def hooked(loop: Any) -> None:
         init(loop)
-        camera = trace.Camera()
-        camera.on, camera.loop, camera.time = True, loop, time.monotonic
+        camera = Lasting()
+        camera.film_all(loop)
         cameras.append(camera)
-        trace._hook(loop)
-        make = loop._task_factory
-
-        def film(loop: Any, coroutine: Any, **options: Any) -> Any:
-            token = trace._camera.set(camera)
-            try:
-                return make(loop, coroutine, **options)
-            finally:
-                trace._camera.reset(token)
-
-        type(loop).set_task_factory(loop, film)
 
     asyncio.BaseEventLoop.__init__ = hooked  # type: ignore[method-assign]
 
@@ -85,7 +79,7 @@ def main() -> None:
     suite = unittest.defaultTestLoader.loadTestsFromNames(names or [PACKAGE])
     runner = unittest.TextTestRunner(sys.stderr, resultclass=Endings, buffer=True)
     result: Any = runner.run(suite)
-    lanes = sum(len(camera.tracks) for camera in cameras)
+    lanes = sum(len(camera.lanes) for camera in cameras)
     sys.stdout.write("\n" + json.dumps([result.endings, lanes]) + "\n")
 
 
