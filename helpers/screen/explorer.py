@@ -109,7 +109,8 @@ class _Request:
     def stop(self) -> None:
         """End it, if it is real; fast-forward, it ends by itself."""
         self.stopped = True
-        self.camera.stop()
+        if self.camera.on:
+            self.camera.stop()
 
 
 class Experiment:
