@@ -259,6 +259,8 @@ def _expect_labels(case: _Labels) -> None:
 
 def _mistaken_item(case: _Labels, items: list[Any]) -> tuple[str, str]:
     """Why items are not labels, and what to try."""
+    if case.falsy:
+        return "a label may be anything, also an empty one", "yield it whatever it is"
     if not items:
         return "", ""
     if is_same(items[0], case.files[0] if case.files else None):
@@ -267,8 +269,6 @@ def _mistaken_item(case: _Labels, items: list[Any]) -> tuple[str, str]:
         return "you yielded what was loaded", "infer, then yield"
     if inspect.iscoroutine(items[0]):
         return "a coroutine is not a label", "await it"
-    if case.falsy:
-        return "a label may be anything, also an empty one", "yield it whatever it is"
     return "", ""
 
 

@@ -242,6 +242,8 @@ def check_every(every: Callable[..., Any]) -> None:
             answer = run_answer(every, 1.0, 3, call, fails=True)
         except NotYet as reason:
             raise NotYet(f"{told} {reason.seen}", reason.because, reason.hint) from None
+        if isinstance(answer.error, BaseExceptionGroup):
+            raise raised(f"{told} every raised", answer.error)
         did = f"raised {error_text(answer.error)}" if answer.error else "raised nothing"
         hint = "call in every itself, in no task, and with no except"
         expect(answer.error is error, f"{told} every {did}", "wanted that very error", hint)

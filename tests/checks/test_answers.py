@@ -222,11 +222,8 @@ def test_a_stop_leaves_the_cell(monkeypatch: pytest.MonkeyPatch) -> None:
         run_answer(good, 3)
 
 
-_real_sleep = time.sleep
-
-
-async def sleeps_really(files: int) -> None:
-    _real_sleep(60)
+async def waits_for_an_event(files: int) -> None:
+    threading.Event().wait()
 
 
 async def waits_for_a_queue(files: int) -> None:
@@ -248,7 +245,7 @@ async def catches_everything(files: int) -> None:
             pass
 
 
-UNSTOPPABLE = [sleeps_really, waits_for_a_queue, waits_for_a_lock, catches_everything]
+UNSTOPPABLE = [waits_for_an_event, waits_for_a_queue, waits_for_a_lock, catches_everything]
 
 
 @pytest.mark.parametrize("function", UNSTOPPABLE)

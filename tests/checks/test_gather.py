@@ -362,8 +362,8 @@ HINTS = {
     First.stub: "all must be on their way",
     First.waits_for_all: "it went on after the first had finished",
     First.cancels_nobody: "cancels_nobody left 1 of its tasks running: load_data",
-    First.forgets_to_let_go: "left 4 of its tasks running: load_data, load_data, load_data, …; they "
-    "work for nobody; try: cancel your tasks",
+    First.forgets_to_let_go: "left 4 of its tasks running: load_data, load_data, load_data, "
+    "…; they work for nobody; try: cancel your tasks",
     First.hands_back_the_task: "result() of the task",
     First.waits_for_the_cancelled: "nobody is pending, and asyncio.wait refuses an empty",
     First.loads_twice: "4 loads of 2 files; each is loaded once",
@@ -374,7 +374,7 @@ HINTS = {
     First.raises_and_leaves: "raises_and_leaves raised LookupError: 1 done",
     Tell.stub: "it was told late, or began late",
     Tell.one_by_one: "it was told late, or began late",
-    Tell.in_order_of_finishing: "result 1 is 'monday2 images'; wanted 'monday1 images': results stand",
+    Tell.in_order_of_finishing: "result 1 is 'monday2 images'; wanted 'monday1 images': ",
     Tell.tells_the_data: "that is no file",
     Tell.tells_in_the_order_of_tasks: "it was told late",
     Tell.tells_too_early: "before it was there",
