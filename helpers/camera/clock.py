@@ -14,8 +14,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
 from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from .chain import call_name, is_own
@@ -146,7 +146,8 @@ class _Program:
         self.loop = SimulatedLoop()
         self.text = BoundedText()
         self.stopped = ""  # why, if it was
-        self.outcome: Future[Run] = Future()
+        self.outcome: SimpleQueue[tuple[Run | None, BaseException | None]] = SimpleQueue()
+        self.ended: tuple[Run | None, BaseException | None] | None = None
 
     # In the thread of who asks for it.
 
@@ -166,15 +167,20 @@ class _Program:
                 if self._ends_within(0.1):
                     break
             raise
-        return self.outcome.result()
+        assert self.ended is not None
+        run, error = self.ended
+        if error is not None:
+            raise error
+        assert run is not None
+        return run
 
     def _ends_within(self, seconds: float) -> bool:
         """Wait in small portions: an interrupt is heard between two of them."""
         end = _real_clock() + seconds
-        while not self.outcome.done() and (left := end - _real_clock()) > 0:
-            with suppress(TimeoutError):
-                self.outcome.exception(min(left, 0.5))
-        return self.outcome.done()
+        while self.ended is None and (left := end - _real_clock()) > 0:
+            with suppress(Empty):
+                self.ended = self.outcome.get(timeout=min(left, 0.5))
+        return self.ended is not None
 
     def _stop(self, patience: float) -> None:
         """End the program where its loop turns next; if it does not turn, where the program is."""
@@ -224,9 +230,9 @@ class _Program:
         try:
             with collected_into(self.text):
                 run = self._run()
-            self.outcome.set_result(run)
+            self.outcome.put((run, None))
         except BaseException as error:
-            self.outcome.set_exception(error)
+            self.outcome.put((None, error))
 
     def _run(self) -> Run:
         value, error, exit = None, None, None

@@ -7,6 +7,7 @@ instructions of compiled code, and what hides behind the interpreter's own await
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import dis
 import gc
 import inspect
@@ -43,6 +44,7 @@ __all__ = [
     "is_running",
     "is_task",
     "only_hands_on",
+    "replace_method",
     "set_ready_queue",
     "takes_its_first_step_at_once",
     "trim_source_traceback",
@@ -169,6 +171,21 @@ def _is_caught(code: CodeType, at: int) -> bool:
         if at < 0 or _opnames(code)[at] == "PUSH_EXC_INFO":
             return at >= 0
     return False
+
+
+# --- Classes ----------------------------------------------------------------------------------
+
+
+def replace_method(kind: type, name: str, method: Any) -> Any:
+    """Put a method into a class, also into one that is written in C; return the one before.
+
+    The class stays the class that it is: a subclass in its place would be seen by ``type``, by
+    pickle, and by whoever holds it already.
+    """
+    (methods,) = gc.get_referents(kind.__dict__)
+    before, methods[name] = methods[name], method
+    ctypes.pythonapi.PyType_Modified(ctypes.py_object(kind))
+    return before
 
 
 # --- Tasks -------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import functools
 import os
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -40,6 +41,11 @@ class NoOutside(asyncio.SelectorEventLoop):
         self.refusal = error
         self.first_refusal = self.first_refusal or error
         return error
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Report what nobody has caught; a refusal is the run's own error."""
+        if not isinstance(context.get("exception"), RealIO):
+            super().call_exception_handler(context)
 
     def refuse_no_more(self) -> None:
         """Let the loop turn again, for what is left to be cancelled."""
@@ -77,29 +83,37 @@ _OUTSIDE: list[tuple[Any, str, str]] = [
     *((socket.socket, name, "a socket") for name in ("bind", "connect", "connect_ex", "sendto")),
     *((os, name, "a process") for name in ("system", "posix_spawn", "posix_spawnp", "fork")),
     *((threading, n, "a thread") for n in ("_start_new_thread", "_start_joinable_thread")),
+    (threading.Condition, "wait", "a wait for a thread"),
+    (threading.Thread, "join", "a wait for a thread"),
     *((place, "wrap_future", "a future of a thread") for place in (asyncio, asyncio.futures)),
 ]
 # Threads that never touch the loop: tqdm's monitor, and where another program is simulated.
 _HARMLESS = ("tqdm.", "helpers.camera.clock")
 
 
-def _refusing(real: Any, what: str) -> Any:
+def _refusing(real: Any, what: str, harmless: Callable[..., bool]) -> Any:
     """Return a function that does as `real` does, except in a program that is simulated."""
 
     @functools.wraps(real)
     def refuse(*args: Any, **kwargs: Any) -> Any:
         loop = asyncio._get_running_loop()
-        if isinstance(loop, NoOutside):
-            target = getattr(args[0], "__self__", None) if args else None
-            if not type(target).__module__.startswith(_HARMLESS):
-                raise loop.refuse(what)
+        if isinstance(loop, NoOutside) and not harmless(*args):
+            raise loop.refuse(what)
         return real(*args, **kwargs)
 
     return refuse
 
 
+def _is_harmless(target: Any = None, *args: Any) -> bool:
+    """Whether a thread that would be started, or waited for, never touches the loop."""
+    thread = getattr(target, "__self__", target)  # what is started is a method of it
+    return type(thread).__module__.startswith(_HARMLESS) or (
+        sys._getframe(3).f_code is threading.Thread.start.__code__  # until it has begun
+    )
+
+
 REFUSING: list[tuple[Any, str, Any]] = [
-    (place, name, _refusing(getattr(place, name), what))
+    (place, name, _refusing(getattr(place, name), what, _is_harmless))
     for place, name, what in _OUTSIDE
     if hasattr(place, name)
 ]

@@ -20,6 +20,7 @@ from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
 from .chain import is_own, is_own_file
+from .cpython import replace_method
 from .fastforward import FastForwardLoop
 from .outside import REFUSING
 from .trace import busy_now
@@ -138,44 +139,34 @@ _OF_TIME = {
 }
 
 
-class _Present(type):
-    """The type of a class that stands in for its base, but for the present moment."""
+def _present(kind: Any, name: str, read: Callable[..., Any]) -> Any:
+    """Return a class method of `datetime` that shows the run's time inside a simulation."""
+    real = kind.__dict__[name]
 
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        return cls.__mro__[1](*args, **kwargs)
+    def present(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        loop = asyncio._get_running_loop()
+        if not isinstance(loop, SimulatedLoop):
+            return real.__get__(None, cls)(*args, **kwargs)
+        return read(cls, loop.day + loop.look(sys._getframe(1)), *args, **kwargs)
 
-    def __instancecheck__(cls, instance: Any) -> bool:
-        return isinstance(instance, cls.__mro__[1])
-
-    def __subclasscheck__(cls, subclass: type) -> bool:
-        return issubclass(subclass, cls.__mro__[1])
-
-
-def _present(real: Any, *names: str) -> Any:
-    def moment(name: str) -> Any:
-        def present(tz: datetime.tzinfo | None = None) -> Any:
-            loop = asyncio._get_running_loop()
-            if not isinstance(loop, SimulatedLoop):
-                return getattr(real, name)(*(() if tz is None else (tz,)))
-            seconds = loop.day + loop.look(sys._getframe(1))
-            if name == "utcnow":
-                return real.fromtimestamp(seconds, datetime.UTC).replace(tzinfo=None)
-            return real.fromtimestamp(seconds, *(() if tz is None else (tz,)))
-
-        return staticmethod(present)
-
-    names_of = {"__module__": real.__module__, "__doc__": real.__doc__, "__slots__": ()}
-    return _Present(real.__name__, (real,), names_of | {name: moment(name) for name in names})
+    return classmethod(functools.wraps(getattr(kind, name))(present))
 
 
-_DATETIME = {
-    "datetime": _present(datetime.datetime, "now", "utcnow", "today"),
-    "date": _present(datetime.date, "today"),
+def _now(cls: Any, seconds: float, tz: datetime.tzinfo | None = None) -> Any:
+    return cls.fromtimestamp(seconds, tz)
+
+
+def _utcnow(cls: Any, seconds: float) -> Any:
+    return cls.fromtimestamp(seconds, datetime.UTC).replace(tzinfo=None)
+
+
+_DATETIME = datetime.datetime  # its `today` asks time.time
+_OF_DATETIME = {
+    "now": _present(_DATETIME, "now", _now),
+    "utcnow": _present(_DATETIME, "utcnow", _utcnow),
 }
 _substitutes: dict[int, tuple[Any, Any]] = {  # by the id of what they stand in for
-    id(getattr(module, name)): (getattr(module, name), fake)
-    for module, fakes in ((time, _OF_TIME), (datetime, _DATETIME))
-    for name, fake in fakes.items()
+    id(getattr(time, name)): (getattr(time, name), fake) for name, fake in _OF_TIME.items()
 }
 
 
@@ -198,9 +189,11 @@ def substituted(main: Any) -> Iterator[None]:
         if _users == 1:
             for place, name, fake in REFUSING:
                 _replace(place, name, fake)
-            for module, fakes in ((time, _OF_TIME), (datetime, _DATETIME)):
-                for name, fake in fakes.items():
-                    _replace(module, name, fake)
+            for name, fake in _OF_TIME.items():
+                _replace(time, name, fake)
+            for name, fake in _OF_DATETIME.items():
+                real = replace_method(_DATETIME, name, fake)
+                _undo.append(functools.partial(replace_method, _DATETIME, name, real))
             _replace_in_libraries()
         _replace_in_own_code(main)
     try:
@@ -247,7 +240,7 @@ def _replace_in_libraries() -> None:
     for name in sys.modules.keys() - _looked_at:
         _looked_at.add(name)
         module = sys.modules.get(name)
-        if type(module) is not ModuleType or module in (time, datetime):
+        if type(module) is not ModuleType or module is time:
             continue
         file = vars(module).get("__file__")
         if name == "timeit" or (isinstance(file, str) and _PACKAGES in file):

@@ -9,6 +9,7 @@ import asyncio
 import json
 import signal
 import sys
+import time
 import unittest
 from typing import Any
 
@@ -33,7 +34,7 @@ def film_every_loop() -> None:
     def hooked(loop: Any) -> None:
         init(loop)
         camera = Lasting()
-        camera.film_all(loop)
+        camera.film_all(loop, time.monotonic)  # some loops have yet to get one
         cameras.append(camera)
 
     asyncio.BaseEventLoop.__init__ = hooked  # type: ignore[method-assign]

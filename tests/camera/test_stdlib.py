@@ -26,20 +26,8 @@ PART = [
     "test_tasks.CoroutineGatherTests",
     "test_tasks.FutureGatherTests",
 ]
-BY_NATURE = {  # they cannot pass: since which Python they ask for it, and why not
-    "test_ensure_future_task_awaitable": (
-        (3, 12),
-        "wants the very coroutine from Task.get_coro(): the camera's proxy stands in for it",
-    ),
-    "test_handle_source_traceback": (
-        (3, 11),
-        "in debug mode, wants the caller of call_soon() last: the camera's hook is in between",
-    ),
-    "test_handshake_timeout": (
-        (3, 11),
-        "wants nothing to be left of a failed task: a Run keeps its error, to show it",
-    ),
-}
+BY_NATURE: dict[str, tuple[tuple[int, int], str]] = {}
+"""Those that cannot pass: since which Python they ask for it, and why not."""
 
 
 def installed() -> bool:
