@@ -520,10 +520,7 @@ async def replaces_asyncio_sleep(n=1):
 
 @worst("ends")
 async def takes_builtins_away(n=1):
-    taken = {
-        name: builtins.__dict__.pop(name)
-        for name in ("print", "sorted", "sum", "repr", "max", "min", "round")
-    }
+    taken = {name: builtins.__dict__.pop(name) for name in ("sorted", "sum", "round", "print")}
     try:
         await asyncio.sleep(0.01)
     finally:
