@@ -29,7 +29,7 @@ __all__ = [
     "started_tasks",
 ]
 
-_TURNS, _PATIENCE = 20_000, 5.0  # of the loop; real seconds
+_TURNS, _PATIENCE = 10_000, 5.0  # of the loop; real seconds
 _CANCEL = 0.2  # seconds after which a function is cancelled, to see whether it lets go
 
 

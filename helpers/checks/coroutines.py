@@ -163,8 +163,8 @@ class _Labels:
     seen: list[tuple[Any, float]] = field(default_factory=list)
 
     def __str__(self) -> str:
-        broken = f"number {self.broken} broken" if self.broken else "all well"
-        return f"of {len(self.files)} files, {self.ask} asked for, {broken}:"
+        broken = f", number {self.broken} broken" * bool(self.broken)
+        return f"of {len(self.files)} files, {self.ask} asked for{broken}:"
 
     def data(self, file: str) -> Any:
         return FALSY[self.files.index(file) % 5] if self.falsy else f"{_stem(file)} images"

@@ -82,8 +82,8 @@ def check_loop(run_all: Callable[..., Any]) -> None:
         answer = _looped(run_all, plan, time)
         if answer.error is not None:
             own = any(answer.error is job.outcome for job in plan)
-            seen = f"{told}run_all raised {error_text(answer.error)}"
-            expect(not own, seen, "that is the error to keep as a result", "except Exception")
+            seen = f"run_all raised {error_text(answer.error)}"
+            expect(not own, seen, "that is the error to keep as a result")
             raise raised(f"{told}run_all raised", answer.error)
         if isinstance(answer.result, list | tuple) and len(answer.result) == len(plan):
             _expect_in_turn(plan, time, told)

@@ -63,7 +63,7 @@ def check_first_result(first_result: Callable[..., Any]) -> None:
     >>> async def first_result(files):
     ...     return await load_data(files[0])
     >>> check_first_result(first_result)
-    not yet: 1 load at once, of 2 files; all must be on their way before you wait; try: make a task of each file: asyncio.create_task
+    not yet: 1 in flight at most, of 2 files; all must be on their way before you wait; try: make a task of each file: asyncio.create_task
     """  # noqa: E501
     for day, count in ("monday", 2), ("tuesday", 9), ("friday", 30), ("sunday", 1):
         files = _files(day, count)
@@ -85,7 +85,7 @@ def _expect_at_once(answer: Answer, files: list[str]) -> None:
     """Expect that all loads were on their way together."""
     first = min((lane.end for lane in _loads(answer)), default=0.0)
     most = sum(lane.start < first for lane in _loads(answer))
-    seen = f"{most} load{'s' * (most != 1)} at once, of {len(files)} files"
+    seen = f"{most} in flight at most, of {len(files)} files"
     because = "all must be on their way before you wait"
     expect(most >= len(files) or len(files) == 1, seen, because, _EACH)
 

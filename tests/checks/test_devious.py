@@ -745,7 +745,7 @@ async def first_as_a_pair(files):
     return result.replace(" images", ".csv"), result
 
 
-@wrong("first_result", "1 load at once")
+@wrong("first_result", "1 in flight at most")
 async def first_half(files):
     return await first_by_wait(files[: len(files) // 2 or 1])
 
@@ -757,7 +757,7 @@ async def first_shielded(files):
     return done.pop().result()
 
 
-@wrong("first_result", "1 load at once, of 2 files")
+@wrong("first_result", "1 in flight at most, of 2 files")
 async def first_emptied(files):
     file = files.pop()
     files.clear()

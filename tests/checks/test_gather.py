@@ -368,7 +368,7 @@ HINTS = {
     First.waits_for_the_cancelled: "nobody is pending, and asyncio.wait refuses an empty",
     First.loads_twice: "4 loads of 2 files; each is loaded once",
     First.first_of_the_list: "it went on after the first had finished",
-    First.knows_the_winner: "1 load at once, of 2 files",
+    First.knows_the_winner: "1 in flight at most, of 2 files",
     First.passes_coroutines_to_wait: "asyncio.wait takes only tasks; try: make a task of each",
     First.awaits_each_cancelled: "raised CancelledError; awaiting a cancelled task raises it",
     First.raises_and_leaves: "raises_and_leaves raised LookupError: 1 done",
