@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -148,7 +148,7 @@ def expect_to_stop(
     expect(all(task.cancelled() for task in cut), seen, because, hint)
 
 
-_others: contextvars.ContextVar[set[Any]] = contextvars.ContextVar("others")
+_others = contextvars.ContextVar[Set[asyncio.Task[Any]]]("others", default=frozenset())
 
 
 def started_tasks() -> set[asyncio.Task[Any]]:

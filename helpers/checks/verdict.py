@@ -64,7 +64,9 @@ def check(judge: Callable[..., None]) -> Callable[..., Verdict]:
                 judge(*args, **kwargs)
             except NotYet as reason:
                 hint = str(reason)
-            except Exception as error:  # what the learner's function returned broke the check
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # what the learner's function returned broke the check
                 hint = f"looking at the answer raised {error_text(error)}; is it what was asked?"
             if hint:
                 gc.collect(1)  # of coroutines that nobody awaited the hint tells, no warning

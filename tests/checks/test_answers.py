@@ -1,5 +1,6 @@
 """Answers: whatever a learner's function does, it is run to an end and explained."""
 
+import _thread
 import asyncio
 import doctest
 import functools
@@ -211,15 +212,25 @@ def test_exits_of_the_learners_are_a_verdict(how: Any, kind: type[BaseException]
         run_answer(how, kind("over"))
 
 
-def test_a_stop_leaves_the_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_leaves_the_cell() -> None:
     """■ is pressed in the thread that waits, not by the learner's function."""
+    began = threading.Event()
 
-    def pressed(*args: Any, **kwargs: Any) -> Any:
-        raise KeyboardInterrupt
+    async def begins_and_never_ends() -> None:
+        began.set()
+        await without_end(3)
 
-    monkeypatch.setattr(helpers.checks.answers, "simulate", pressed)
+    @check
+    def check_end(answer: Any) -> None:
+        run_answer(answer)
+
+    def press() -> None:
+        began.wait(9)
+        _thread.interrupt_main()
+
+    threading.Thread(target=press, daemon=True).start()
     with pytest.raises(KeyboardInterrupt):
-        run_answer(good, 3)
+        check_end(begins_and_never_ends)
 
 
 async def waits_for_an_event(files: int) -> None:

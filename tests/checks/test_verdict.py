@@ -56,6 +56,14 @@ def test_an_answer_that_breaks_the_check_is_told() -> None:
     """What the check cannot even look at is not right either."""
     assert "looking at the answer raised ZeroDivisionError" in repr(check_three(Odd()))
 
+    class Exits(Odd):
+        def __eq__(self, other: object) -> bool:
+            raise SystemExit(3)
+
+        __hash__ = None  # type: ignore[assignment]
+
+    assert "looking at the answer raised SystemExit: 3" in repr(check_three(Exits()))
+
 
 def test_prints_do_not_disturb_the_verdict(capsys: pytest.CaptureFixture[str]) -> None:
     """What is printed meanwhile is not shown with every case that is tried."""
