@@ -498,8 +498,8 @@ def _columns(labels: Sequence[str]) -> int:
 def _legend(
     of: Axes | Figure, keys: Sequence[Any], labels: Sequence[str], font: Font, **how: Any
 ) -> None:
-    """A legend of any texts: matplotlib leaves out those that begin with an underscore."""
-    blank = [" "] * len(labels)
+    """A legend of any texts."""
+    blank = [" "] * len(labels)  # some versions leave out what begins with an underscore
     legend = of.legend(keys, blank, fontsize=font.size, frameon=False, **how)
     for text, label in zip(legend.get_texts(), labels, strict=True):
         _write(text, label, font)

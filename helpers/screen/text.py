@@ -21,7 +21,7 @@ _SHAPING = set(
 )  # Persian, the scripts of India, emoji; the order of words
 _INK = {"L", "N", "P", "S"}  # the kinds of characters that cannot be empty
 _DPI = 100  # at which widths are rounded to whole dots, as they are when drawn
-_renderer = RendererAgg(1, 1, _DPI)  # only to measure
+_renderer: Any = RendererAgg(1, 1, _DPI)  # type: ignore[no-untyped-call]  # only to measure
 _NO_LETTERS = re.compile("last ?resort|blank|notdef", re.IGNORECASE)  # fonts that have but boxes
 
 
@@ -200,7 +200,7 @@ def _advance(c: str, font: Font) -> float:
         ]
         for count in (1, 21)
     ]
-    return (ends[1] - ends[0]) / 20 / _DPI
+    return float(ends[1] - ends[0]) / 20 / _DPI
 
 
 def cut(text: str, font: Font, room: float) -> str:

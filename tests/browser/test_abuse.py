@@ -124,7 +124,7 @@ def test_two_widgets_at_once(make: Callable[..., Notebook]) -> None:
     other.play.click()
     other.wait_for_line(REAL)
     for each in one, other:
-        assert each.evaluate("it.run.real and not it.run.over")
+        assert each.evaluate("it.run.real and not it.run.finished")
     one.press("limit", "ArrowRight")
     one.agrees()
     other.wait_for_line(REAL)
@@ -345,9 +345,9 @@ def test_whatever_a_learner_writes(make: Callable[..., Notebook]) -> None:
     }
     for kind, explorer in zip(kinds, opened.explorers(), strict=True):
         explorer.press("n", "ArrowRight")
-        explorer.notebook.wait_for(f"{explorer.name}._shown == {{'n': 3}}")
+        explorer.notebook.wait_for(f"{explorer.name}.experiment.values == {{'n': 3}}")
         explorer.wait_for_line(re.compile(said[kind]))
     expect(opened.explorers()[-1].box).to_contain_text("more lines", timeout=PATIENCE)
-    text = "plain() is a plain function, so nothing in it can wait"
+    text = "plain() returned 3, not a coroutine, so nothing in it can wait"
     expect(opened.page.locator(".jp-OutputArea-output").last).to_contain_text(text)
     assert opened.evaluate("2 + 2") == 4

@@ -88,7 +88,7 @@ def runs_for_real(explorer: Explorer) -> None:
     """Wait for the run in real time with these values: there is no other to compare it with."""
     values = explorer.values()
     explorer.notebook.wait_for(
-        f"(lambda it: it._shown == {values!r} and not it._working)({explorer.name})"
+        f"(lambda it: it.values == {values!r} and it.wait_idle(0))({explorer.name}.experiment)"
     )
     explorer.shows_its_run()
     assert explorer.evaluate("it.run.error") is None
@@ -146,7 +146,7 @@ def run_for_real_and_stop(explorer: Explorer) -> None:
     explorer.play.click()
     explorer.wait_for_line(real)
     expect(explorer.stop).to_be_disabled(timeout=PATIENCE)
-    assert explorer.evaluate("(it.run.real, it.run.over, type(it.run.error).__name__)") == (
+    assert explorer.evaluate("(it.run.real, it.run.finished, type(it.run.error).__name__)") == (
         True,
         True,
         expected,

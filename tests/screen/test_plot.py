@@ -697,6 +697,12 @@ def test_signs_stay_and_nothing_is_left_out() -> None:
     assert shown and [text.get_text() for text in shown.get_texts()] == ["_load", "b"]
 
 
+def test_a_title_keeps_the_order_of_its_parts() -> None:
+    """Also where one of them is written from right to left."""
+    figure = timeline(simulate(together, 3), title="\u05d0 · 3 lanes")
+    assert titles(figure) == ["\u05d0\u200e · \u200e3 lanes"]
+
+
 def test_a_name_is_cut_by_its_width() -> None:
     """Letters that are wider, or drawn by an escape, leave room for fewer; the bars keep theirs."""
 
