@@ -23,9 +23,28 @@ ROOMS = {
 }
 ORDER = {
     "world": ["data", "load", "infer"],
-    "camera": ["cpython texts prints", "chain", "run", "direct", "door", "trace", "outside", "fastforward", "watches", "clock", "interrupt", "steps"],
+    "camera": [
+        "cpython texts prints",
+        "chain",
+        "run",
+        "direct",
+        "door",
+        "trace",
+        "outside",
+        "fastforward",
+        "watches",
+        "clock",
+        "interrupt",
+        "steps",
+    ],
     "screen": ["plot", "picture", "explorer", "replay", "game"],
-    "checks": ["words", "verdict", "answers", "doubles", "coroutines event_loop exceptions gather semaphores"],
+    "checks": [
+        "words",
+        "verdict",
+        "answers",
+        "doubles",
+        "coroutines event_loop exceptions gather semaphores",
+    ],
 }
 FACE = "__init__"
 MODULES = sorted(

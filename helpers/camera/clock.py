@@ -24,9 +24,10 @@ from .fastforward import Deadlock, FastForwardLoop, Runaway
 from .outside import RealIO
 from .prints import BoundedText, collected_into, routed
 from .run import Run
+from .substitutes import substituted
 from .texts import one_line
 from .trace import Camera, busy_now, without_the_camera
-from .watches import SimulatedLoop, hold, running_simulation, substituted
+from .watches import SimulatedLoop, hold, running_simulation
 
 __all__ = ["busy", "check_coroutine_function", "record", "simulate"]
 

@@ -1,9 +1,8 @@
 """What the clock says to a program that is simulated: wherever it looks, it is the run's own time.
 
-While a program is simulated, the functions of `time` that tell the time or sleep, and `now` and
-`today` of `datetime`, are replaced by ones that ask the running loop; elsewhere they do what they
-always do. Whoever has taken one of them before (``from time import sleep``) has it replaced as
-well: modules, and default arguments, closures and classes of the learner's own.
+In place of the functions of `time` that tell the time or sleep, and of `datetime.now`, there are
+ones that ask the running loop; outside of a simulation they do what they always do. They are put
+in place by `substitutes`.
 """
 
 from __future__ import annotations
@@ -12,24 +11,20 @@ import asyncio
 import datetime
 import functools
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType, FunctionType, ModuleType
+from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
-from .chain import is_own, is_own_file
-from .cpython import replace_method
+from .chain import is_own
 from .fastforward import FastForwardLoop
-from .outside import REFUSING
 from .trace import busy_now
 
-__all__ = ["SimulatedLoop", "hold", "real_sleep", "running_simulation", "substituted"]
+__all__ = ["ON_THE_CLOCK", "SimulatedLoop", "hold", "running_simulation"]
 
 _FREE_LOOKS = 1_000  # at the clock: in one step, or in turns without any time passing
 _LOOK, _TURN = 1e-6, 1e-4  # seconds: what a look costs after that, of each kind
-real_sleep = time.sleep
+_real_sleep = time.sleep
 
 
 class SimulatedLoop(FastForwardLoop):
@@ -116,7 +111,7 @@ def _calendar(real: Callable[..., Any], at: int = 0, form: Callable[[float], Any
 def _sleep(seconds: float, /) -> None:
     loop = running_simulation()
     if loop is None:
-        real_sleep(seconds)
+        _real_sleep(seconds)
     elif seconds < 0:
         raise ValueError("sleep length must be non-negative")  # as the real one says
     else:
@@ -165,167 +160,9 @@ _OF_DATETIME = {
     "now": _present(_DATETIME, "now", _now),
     "utcnow": _present(_DATETIME, "utcnow", _utcnow),
 }
-_substitutes: dict[int, tuple[Any, Any]] = {  # by the id of what they stand in for
-    id(getattr(time, name)): (getattr(time, name), fake) for name, fake in _OF_TIME.items()
-}
 
-
-# --- Putting it in place -----------------------------------------------------------------------
-
-_MISSING: Any = object()
-_lock = threading.Lock()
-_users = 0
-_undo: list[Callable[[], object]] = []
-_looked_at: set[str] = set()  # modules of libraries
-_holders: list[tuple[ModuleType, str]] = []  # what in them is replaced
-
-
-@contextmanager
-def substituted(main: Any) -> Iterator[None]:
-    """Have `main` see no clock but the run's, and nothing of the world outside, while entered."""
-    global _users
-    with _lock:
-        _users += 1
-        if _users == 1:
-            for place, name, fake in REFUSING:
-                _replace(place, name, fake)
-            for name, fake in _OF_TIME.items():
-                _replace(time, name, fake)
-            for name, fake in _OF_DATETIME.items():
-                real = replace_method(_DATETIME, name, fake)
-                _undo.append(functools.partial(replace_method, _DATETIME, name, real))
-            _replace_in_libraries()
-        _replace_in_own_code(main)
-    try:
-        yield
-    finally:
-        with _lock:
-            _users -= 1
-            if not _users:
-                while _undo:
-                    _undo.pop()()
-
-
-def _replace(place: Any, name: str, fake: Any) -> None:
-    """Replace a name of a module or class, and see that it will be as before, come what may."""
-    real = vars(place).get(name, _MISSING)
-    type.__setattr__(place, name, fake) if isinstance(place, type) else setattr(place, name, fake)
-    if real is _MISSING:
-        _undo.append(lambda: delattr(place, name))
-    else:
-        put = functools.partial(setattr, place, name, real)
-        # A program may have left its own clock there; of the rest others may have made use.
-        _undo.append(
-            put if place is time else lambda: put() if vars(place).get(name) is fake else 0
-        )
-
-
-def _replace_in(names: dict[Any, Any], name: Any, real: Any, fake: Any) -> None:
-    """Replace a name, and put it back later unless somebody has replaced it meanwhile."""
-    names[name] = fake
-
-    def undo() -> None:
-        if names.get(name) is fake:
-            names[name] = real
-
-    _undo.append(undo)
-
-
-def _found(names: dict[str, Any]) -> list[str]:
-    return [name for name, value in list(names.items()) if id(value) in _substitutes]
-
-
-def _replace_in_libraries() -> None:
-    """In modules of installed packages that took a function of `time` when they were loaded."""
-    for name in sys.modules.keys() - _looked_at:
-        _looked_at.add(name)
-        module = sys.modules.get(name)
-        if type(module) is not ModuleType or module is time:
-            continue
-        file = vars(module).get("__file__")
-        if name == "timeit" or (isinstance(file, str) and _PACKAGES in file):
-            _holders.extend((module, found) for found in _found(vars(module)))
-    for module, name in _holders:
-        pair = _substitutes.get(id(vars(module).get(name)))
-        if pair is not None:
-            _replace_in(vars(module), name, *pair)
-
-
-_PACKAGES = "-packages"  # site-packages, dist-packages
-
-
-def _replace_in_own_code(main: Any) -> None:
-    """In the learner's modules, and in functions and classes that are defined in them."""
-    spaces = {id(names): names for names in _own_modules()}
-    function = main
-    while isinstance(function, functools.partial):
-        function = function.func
-    function = getattr(function, "__func__", function)
-    if isinstance(function, FunctionType):
-        spaces[id(function.__globals__)] = function.__globals__
-        _replace_in_function(function)
-    for names in spaces.values():
-        for name in _found(names):
-            _replace_in(names, name, *_substitutes[id(names[name])])
-        for value in list(names.values()):
-            if type(value) is FunctionType and value.__globals__ is names:
-                _replace_in_function(value)
-            elif issubclass(type(value), type) and _module_of(value) == names.get("__name__"):
-                _replace_in_class(value)
-
-
-def _module_of(kind: type) -> Any:
-    return type.__getattribute__(kind, "__dict__").get("__module__")
-
-
-def _own_modules() -> Iterator[dict[str, Any]]:
-    for module in list(sys.modules.values()):
-        if type(module) is ModuleType:
-            file = vars(module).get("__file__")
-            if vars(module).get("__name__") == "__main__" or (
-                isinstance(file, str) and is_own_file(file)
-            ):
-                yield vars(module)
-
-
-def _replace_in_function(function: FunctionType) -> None:
-    defaults = function.__defaults__
-    if defaults and any(id(value) in _substitutes for value in defaults):
-        function.__defaults__ = tuple(_fake_of(value) for value in defaults)
-        _undo.append(lambda: setattr(function, "__defaults__", defaults))
-    named = function.__kwdefaults__
-    for name in _found(named or {}):
-        _replace_in(named, name, *_substitutes[id(named[name])])  # type: ignore[arg-type,index]
-    for cell in function.__closure__ or ():
-        _replace_in_cell(cell)
-
-
-def _replace_in_cell(cell: Any) -> None:
-    try:
-        real = cell.cell_contents
-    except ValueError:  # it is empty yet
-        return
-    if id(real) in _substitutes:
-        fake = cell.cell_contents = _fake_of(real)
-        _undo.append(lambda: _put_back(cell, fake, real))
-
-
-def _put_back(cell: Any, fake: Any, real: Any) -> None:
-    if cell.cell_contents is fake:
-        cell.cell_contents = real
-
-
-def _replace_in_class(kind: type) -> None:
-    for name, value in list(vars(kind).items()):
-        if id(value) in _substitutes:
-            type.__setattr__(kind, name, staticmethod(_fake_of(value)))
-            _undo.append(functools.partial(type.__setattr__, kind, name, value))
-        elif isinstance(value, staticmethod) and id(value.__func__) in _substitutes:
-            type.__setattr__(kind, name, staticmethod(_fake_of(value.__func__)))
-            _undo.append(functools.partial(type.__setattr__, kind, name, value))
-        elif type(value) is FunctionType:
-            _replace_in_function(value)
-
-
-def _fake_of(value: Any) -> Any:
-    return _substitutes.get(id(value), (value, value))[1]
+ON_THE_CLOCK: list[tuple[Any, str, Any]] = [
+    *((time, name, fake) for name, fake in _OF_TIME.items()),
+    *((_DATETIME, name, fake) for name, fake in _OF_DATETIME.items()),
+]
+"""Module or class, name, and what to put in its place while a program is simulated."""
