@@ -231,7 +231,8 @@ def _unfinished(name: str, error: BaseException) -> NotYet:
     if isinstance(error, Deadlock):
         gate = any(f"{kind}.acquire" in str(error) for kind in ("Lock", "Semaphore"))
         hint = "`async with`, which gives back on every way out" if gate else ""
-        return NotYet(f"{name} deadlocked: {error}", hint=hint or "see who should wake whom")
+        who = "\n".join(line for line in str(error).splitlines() if not line.startswith("  film("))
+        return NotYet(f"{name} deadlocked: {who}", hint=hint or "see who should wake whom")
     if isinstance(error, RealIO):
         because = "the check runs on the fast-forward clock"
         return NotYet(f"{name}: {str(error).partition(';')[0]}", because, "coroutines, no thread")

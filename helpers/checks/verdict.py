@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import gc
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -120,7 +121,7 @@ def _mistaken(one: Any, right: Any, wanted: Sequence[Any], hint: str) -> tuple[s
     return where + forgotten, hint
 
 
-# What an error says, why it came, and what to try.
+# What an error says (a pattern), why it came, and what to try.
 _HINTS = (
     (
         "CancelledError",
@@ -138,7 +139,7 @@ _HINTS = (
         "make a task of each file: asyncio.create_task",
     ),
     (
-        "different event loop",
+        "different (event )?loop",
         "each run has a loop of its own",
         "make the semaphore or lock inside the function",
     ),
@@ -148,12 +149,17 @@ _HINTS = (
         "async def, and await",
     ),
     (
-        "context manager",
-        "a timeout is for `async with`",
-        "async with asyncio.timeout(seconds)",
+        "asynchronous context manager",
+        "it is for a plain `with`",
+        "with, and not async with",
     ),
     (
-        "can't be used in 'await'",
+        "context manager",
+        "it is for `async with`",
+        "async with, and not with",
+    ),
+    (
+        "can't be (used in 'await'|awaited)",
         "what stands behind an await is no coroutine",
         "a plain function is called without await",
     ),
@@ -167,7 +173,6 @@ def raised(told: str, error: BaseException) -> NotYet:
     if isinstance(error, BaseExceptionGroup):
         because = "in a TaskGroup one failure ends all, and all errors come out in one group"
         return NotYet(seen, because, "catch the error right where you await it")
-    text = text.replace("can't be awaited", "can't be used in 'await'")  # as 3.14 says
     kinds = TypeError, RuntimeError, ValueError, asyncio.CancelledError
-    hints = (hint for said, *hint in _HINTS if said in text and isinstance(error, kinds))
+    hints = (hint for said, *hint in _HINTS if re.search(said, text) and isinstance(error, kinds))
     return NotYet(seen, *next(hints, ()))

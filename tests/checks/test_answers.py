@@ -202,6 +202,7 @@ def test_whatever_it_does_the_answer_is_a_hint(function: Any, hint: str) -> None
     with pytest.raises(NotYet) as reason:
         run_answer(function, 3)
     assert hint in str(reason.value)
+    assert "film" not in str(reason.value)  # nothing of ours
 
 
 @pytest.mark.parametrize("how", [raises, raises_in_a_task])

@@ -164,6 +164,9 @@ def test_times_are_exact() -> None:
         (KeyError("label"), "raised KeyError: 'label'"),
         (asyncio.CancelledError(), "awaiting a cancelled task raises it"),
         (TypeError("object int can't be used in 'await' expression"), "is no coroutine; try: a pl"),
+        (TypeError("'Lock' object does not support the context manager protocol"), "async with, a"),
+        (TypeError("'_' does not support the asynchronous context manager"), "with, and not async"),
+        (RuntimeError("Future attached to a different loop"), "each run has a loop of its own"),
         (TypeError("'int' object can't be awaited"), "is no coroutine; try: a plain function"),
         (
             ExceptionGroup("several", [OSError("gone")]),
