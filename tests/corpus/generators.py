@@ -54,6 +54,35 @@ async def left_by_break_with_work_in_finally():
 
 
 @program
+async def left_by_break_but_it_refuses():
+    async def stubborn():
+        while True:
+            try:
+                yield 1
+            except GeneratorExit:
+                print("no")
+
+    async for _ in stubborn():
+        break
+    await asyncio.sleep(0.01)
+    print("went on")
+
+
+@program
+async def left_by_break_and_it_fails():
+    async def fragile():
+        try:
+            yield 1
+        finally:
+            raise ValueError("while it goes")
+
+    async for _ in fragile():
+        break
+    await asyncio.sleep(0.01)
+    print("went on")
+
+
+@program
 async def left_by_break_and_kept():
     generator = countdown(3)
     async for n in generator:
@@ -361,6 +390,21 @@ async def locals_are_freed_when_a_task_ends():
     print("still held", task.result())
     results = await asyncio.gather(load("b"), load("c"))
     print(results)
+
+
+@program
+async def an_object_fails_while_it_goes():
+    class Fragile:
+        def __del__(self):
+            raise ValueError("while it goes")
+
+    async def use():
+        fragile = Fragile()
+        await asyncio.sleep(0)
+        return type(fragile).__name__
+
+    print(await use())
+    print(await asyncio.create_task(use()))
 
 
 @program
