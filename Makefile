@@ -10,6 +10,8 @@ RUN = $(VENV)/bin/python
 # Not compiled: most of it is never used, and what is, Python compiles then.
 PIP = $(RUN) -m pip install --disable-pip-version-check --no-compile -qq
 INSTALLED = $(VENV)/installed
+# By this name, lest `make -n` runs the rest of the line too.
+AGAIN = $(MAKE) --no-print-directory
 TESTS = $(RUN) -m pytest -n 3  # at a time: much of it waits
 
 .PHONY: help install lab test test-all lint types unit nbval browser notebooks picture bench clean
@@ -36,7 +38,7 @@ test: $(INSTALLED)  ## check everything: lint, types, unit, nbval, browser
 	@$(MAKE) --no-print-directory --keep-going lint types unit nbval browser
 
 test-all: $(INSTALLED)  ## check every notebook on every Python and kernel, and more: hours
-	@test -n "$(ARGS)" || THOROUGH=5 $(MAKE) --no-print-directory test; tested=$$?; \
+	@test -n "$(ARGS)" || THOROUGH=5 $(AGAIN) test; tested=$$?; \
 		$(RUN) tools/matrix.py $(ARGS) && exit $$tested
 
 lint: $(INSTALLED)  ## check style and format, notebooks included

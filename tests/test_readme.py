@@ -2,11 +2,36 @@
 
 import json
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ROW = re.compile(r"\| \[(\w+)\]\(notebooks/\1\.ipynb\) \| [^|]+ \| (\d+) \|")
+# Where a target of make is run that takes too long here, or says too much.
+RUN_ELSEWHERE = {
+    "lab": "test_project.py::test_lab_opens_the_first_notebook",
+    "test": "test_readme.py::test_make_test_checks_everything",
+}
+# With arguments that give it little to do, and what it then says.
+SMALL = {
+    "bench": ("--small clock", "only a try"),
+    "help": ("", "make lab "),
+    "notebooks": ("{notebook}", "small.ipynb: "),
+    "test-all": ("--list --python {python} --ipykernel 7.3", "==7.3.*"),
+}
+# Conda is not there where tests run: test_project.py compares its file with what is tested.
+BY_HAND = [
+    "conda env create -f environment.yml",
+    "conda activate async-ai-notebooks",
+    "python tools/lab.py",
+]
 
 
 def minutes(notebook: Path) -> str:
@@ -36,9 +61,53 @@ def test_it_fits_a_screen():
     assert len(README.splitlines()) <= 50
 
 
-def test_commands_are_targets_of_the_makefile():
-    """Each `make …` that is named can be made."""
-    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
-    named = set(re.findall(r"^make (\w+)|`make (\w+)", README, re.M))
-    assert named
-    assert {a or b for a, b in named} <= targets
+def commands() -> list[str]:
+    """All that README says to type."""
+    blocks = "\n".join(re.findall(r"^```\n(.*?)^```", README, re.M | re.S))
+    lines = [line.partition("#")[0].strip() for line in blocks.splitlines()]
+    return [*filter(None, lines), *re.findall(r"`(make [^`]+)`", README)]
+
+
+def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run make with the environment that runs this test, as one that needs nothing installed."""
+    own = [f"VENV={sys.prefix}", "-o", f"{sys.prefix}/installed", "--no-print-directory"]
+    command = ["make", *own, *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
+
+
+def test_every_command_is_known():
+    """What README says to type is run below or elsewhere, with less to do, and nothing besides."""
+    made = {command.split()[1] for command in commands() if command.startswith("make ")}
+    assert made == {*RUN_ELSEWHERE, *SMALL}
+    assert [c for c in commands() if not c.startswith("make ")] == BY_HAND
+    for target, test in RUN_ELSEWHERE.items():
+        file, _, name = test.partition("::")
+        assert f"def {name}(" in (ROOT / "tests" / file).read_text(encoding="utf-8"), target
+
+
+@pytest.mark.parametrize("command", [c for c in commands() if c.startswith("make ")])
+def test_make_knows_what_to_do(command: str):
+    """Each is run as it stands, but that make says what it would do and does not."""
+    ran = make("-n", *shlex.split(command)[1:])
+    assert ran.returncode == 0, ran.stderr
+    said = ran.stdout + ran.stderr
+    for argument in shlex.split(command)[2:]:
+        assert argument.partition("=")[2] in said
+
+
+def test_make_test_checks_everything():
+    """All five checks are made, each by what is installed."""
+    said = make("-n", "test").stdout
+    for words in "ruff check", "mypy", "tests --ignore", "--nbval ", "tests/browser\n":
+        assert words in said
+
+
+@pytest.mark.parametrize("target", SMALL)
+def test_it_runs(tmp_path: Path, target: str):
+    """Run for real, with arguments that give it little to do, each comes to a good end."""
+    path = tmp_path / "small.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell("print(6 * 7)")]), path)
+    arguments, said = SMALL[target]
+    ran = make(target, f"ARGS={arguments.format(notebook=path, python=sys.executable)}")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert said in ran.stdout
