@@ -192,7 +192,7 @@ def check_load_or_default(load_or_default: Callable[..., Any]) -> None:
         expect_time(answer.seconds, seconds, f"{offer} it took", offer.hint)
         expect_nothing_left(answer)
     load = _Load({"dataset1.csv": [_Act(20.0, "data")]})
-    expect_to_let_go(load_or_default, load.load, "dataset1.csv", 50.0, "default", cut=load.cut)
+    expect_to_let_go(load_or_default, load.load, "dataset1.csv", 50.0, "default")
 
 
 # --- Another try -----------------------------------------------------------------------------
@@ -272,7 +272,7 @@ def check_try_again(try_again: Callable[..., Any]) -> None:
         expect_nothing_left(answer)
     for act in _Act(20.0, "data"), _Act(0.1, ServerBusy("503")):  # in the load, and in the wait
         load = _Load({"dataset1.csv": [act]})
-        expect_to_let_go(try_again, load.load, "dataset1.csv", 3, 50.0, 5.0, cut=load.cut)
+        expect_to_let_go(try_again, load.load, "dataset1.csv", 3, 50.0, 5.0)
 
 
 def _hangs(case: _Try) -> bool:

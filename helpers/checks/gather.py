@@ -196,9 +196,8 @@ def check_through_all(through_all: Callable[..., Any]) -> None:
         hint = "one coroutine that takes one file through all stages; gather those"
         least = max((line.way(file)[1] for file in line.files), default=0.0)
         _expect_seconds(answer.seconds, least, because, hint)
-    spy = Spy()
-    stages = [_stage(name, spy) for name in ("load", "save")]
-    expect_to_let_go(through_all, _files("tuesday", 4), stages, cut=spy.cut)
+    stages = [_stage(name, Spy()) for name in ("load", "save")]
+    expect_to_let_go(through_all, _files("tuesday", 4), stages)
 
 
 class _Line(NamedTuple):

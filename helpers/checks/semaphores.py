@@ -238,7 +238,7 @@ def check_label_all(label_all: Callable[..., Any]) -> None:
         _expect_quick(answer.seconds, enough, because, hint)
         case.expect_results(answer)
     case, loads = _Case(6, names[:6]), Spy()
-    expect_to_let_go(label_all, case.items, *_model("model6", loads, case), cut=loads.cut)
+    expect_to_let_go(label_all, case.items, *_model("model6", loads, case))
 
 
 def _model(model: str, loads: Spy, case: _Case) -> tuple[Callable[..., Any], Callable[..., Any]]:

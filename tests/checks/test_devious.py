@@ -1534,7 +1534,7 @@ for keep, hint in {
     or_none: "wanted",
     emptied: "saw 0 results for 18 items",
     held_on: "they work for nobody",
-    swallowed: "ended as if it were not cancelled",
+    swallowed: "took the CancelledError for a result",
 }.items():
     answer = per_server(keep)
     WRONG.append(pytest.param("load_per_server", answer, hint, id=f"load_{keep.__name__}"))
@@ -1580,6 +1580,25 @@ async def run_by_queue_alone(workers, function, items):
         for _ in range(workers):
             await line.put(end)
     return [results[at] for at in range(len(results))]
+
+
+@right("run_all")
+async def run_by_quiet_workers(workers, function, items):
+    """They end without a word when they are cancelled."""
+    results, todo = {}, enumerate(items)
+
+    async def worker():
+        try:
+            for at, item in todo:
+                try:
+                    results[at] = await function(item)
+                except Exception as error:
+                    results[at] = error
+        except asyncio.CancelledError:
+            return
+
+    await asyncio.gather(*(worker() for _ in range(workers)))
+    return [results[at] for at in sorted(results)]
 
 
 @right("run_all")

@@ -255,7 +255,7 @@ WRONG_LOADS = {
     load_forgetful: "try: `async with`, which gives back on every way out",
     load_turning: "something goes round without pause, so the fast-forward clock cannot go on",
     load_in_a_group: "raised ExceptionGroup of ConnectionError: gone; in a TaskGroup one",
-    load_uncancelled: "a task of it ended as if it were not cancelled; it swallows",
+    load_uncancelled: "a task of it took the CancelledError for a result; it swallows",
     load_raising: "raised ConnectionError: gone; one failure ended all; try: put each result, or",
     load_eating: "result 1 is None; wanted ConnectionError: gone; try: keep the error itself",
     load_telling: "keep the error itself",
