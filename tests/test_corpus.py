@@ -36,7 +36,8 @@ from helpers.camera import Deadlock, RealIO
 
 FOLDER = Path(__file__).parent / "corpus"
 for path in sorted(FOLDER.glob("*.py")):
-    import_module(f"corpus.{path.stem}")
+    if not path.stem.startswith("test_"):
+        import_module(f"corpus.{path.stem}")
 HERE = [program for program in PROGRAMS if program.runs_here]
 EXITS = (KeyboardInterrupt, SystemExit, GeneratorExit)
 LIMIT = 10  # real seconds for one way of running one program

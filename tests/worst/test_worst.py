@@ -4,25 +4,19 @@ Each is simulated, awaited with `record` where it would end or could be interrup
 well, and put under a slider; after each cell the kernel answers within two seconds.
 """
 
-import queue
-import tempfile
-import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from jupyter_client.manager import KernelManager
 from worst.functions import WORST
+from worst.kernel import FOLDER, Kernel
 
-FOLDER = Path(__file__).parent
 ANSWER = 2  # real seconds for 1 + 1, whatever else is going on
-PATIENT = 20  # real seconds after which a cell counts as one that never ends
 EXITS = {"SystemExit", "KeyboardInterrupt", "GeneratorExit", "CancelledError"}
 TIMES = ("time", "monotonic", "perf_counter", "sleep", "time_ns", "monotonic_ns", "perf_counter_ns")
 BEGIN = f"""
 import asyncio, builtins, signal, sys, time
-sys.path[:0] = [{str(FOLDER.parent.parent)!r}, {str(FOLDER.parent)!r}]
+sys.path[:0] = [{str(FOLDER.parent)!r}, {str(FOLDER)!r}]
 from helpers import explore, record, simulate
 from helpers.screen import explorer
 from worst.functions import *
@@ -46,64 +40,6 @@ async def quick(n=1):
 simulate(quick)
 """
 SAME = "[key for key in before if world()[key] != before[key]]"
-
-
-class Kernel:
-    """A kernel of Jupyter, reached by files."""
-
-    def __init__(self) -> None:
-        self.folder = tempfile.TemporaryDirectory(prefix="kernel-", ignore_cleanup_errors=True)
-        self.manager = KernelManager(transport="ipc", ip=f"{self.folder.name}/kernel")
-        self.manager.start_kernel()
-        self.client = self.manager.blocking_client()
-        self.client.start_channels()
-        self.client.wait_for_ready(timeout=PATIENT)
-        for code in (BEGIN, "before = world()"):
-            reply = self.run(code)
-            assert reply["status"] == "ok", reply
-
-    def close(self) -> None:
-        self.client.stop_channels()
-        self.manager.shutdown_kernel(now=True)
-        self.folder.cleanup()
-
-    def run(self, code: str, *, interrupt: bool = False, **asked: Any) -> dict[str, Any]:
-        """Run a cell; return its reply, with what it showed and wrote, and how long it took."""
-        start = time.monotonic()
-        mine = self.client.execute(code, allow_stdin=False, **asked)
-        shown: dict[str, Any] = {"stdout": "", "stderr": "", "data": {}}
-        reply = None
-        idle = False
-        while not (reply and idle):
-            if time.monotonic() > start + PATIENT:
-                raise AssertionError(f"no answer to {code!r}")
-            if not self.manager.is_alive():
-                raise AssertionError(f"the kernel died of {code!r}: {shown['stderr'][-2000:]}")
-            message = self.message(mine)
-            kind, content = message.get("msg_type"), message.get("content", {})
-            if kind == "execute_reply":
-                reply = content
-            elif kind == "stream":
-                shown[content["name"]] += content["text"]
-            elif kind in ("execute_result", "display_data"):
-                shown["data"] |= content["data"]
-            elif kind == "status":
-                idle = content["execution_state"] == "idle"
-            if interrupt and time.monotonic() > start + 0.4:
-                self.manager.interrupt_kernel()
-                interrupt = False
-        return reply | shown | {"took": time.monotonic() - start}
-
-    def message(self, mine: str) -> dict[str, Any]:
-        """Return the next message that answers a request, or none if there is none yet."""
-        for get in (self.client.get_iopub_msg, self.client.get_shell_msg):
-            try:
-                message: dict[str, Any] = get(timeout=0.02)
-            except queue.Empty:
-                continue
-            if message["parent_header"].get("msg_id") == mine:
-                return message
-        return {}
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +78,7 @@ def test_the_kernel_lives(name: str, kernels: list[Kernel]) -> None:
     """Whatever is run, there is an answer, and the kernel answers the next question."""
     awaited, burns = WORST[name]
     if not kernels:
-        kernels.append(Kernel())
+        kernels.append(Kernel(BEGIN, "before = world()"))
     (kernel,) = kernels
     try:
         cells = [f"simulate({name}, patience=0.5)"]
@@ -181,7 +117,7 @@ TALKERS = {
 def test_talking_takes_no_time(what: str, kernels: list[Kernel]) -> None:
     """What a kernel does to show what is said is not the program's: nothing of it is refused."""
     if not kernels:
-        kernels.append(Kernel())
+        kernels.append(Kernel(BEGIN, "before = world()"))
     (kernel,) = kernels
     defined = f"async def talk(n=1):\n    {TALKERS[what]}\n    await asyncio.sleep(0.01)"
     assert kernel.run(defined)["status"] == "ok"
