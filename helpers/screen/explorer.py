@@ -381,6 +381,7 @@ class Explorer(PictureBox):
         self.line = widgets.HTML()
         self.picture = Picture()
         self.printed = widgets.HTML()
+        self.experiment.begin(self.values())  # before there is a widget, which may not come to be
         super().__init__(
             [
                 *self.controls.values(),
@@ -397,7 +398,6 @@ class Explorer(PictureBox):
         self.pin.on_click(self._pin)
         self.play.on_click(lambda button: self.experiment.play(self.values()))
         self.stop.on_click(lambda button: self.experiment.stop())
-        self.experiment.begin(self.values())
 
     @property
     def run(self) -> Run | None:

@@ -74,8 +74,9 @@ CONTROLS = (
 
 # The SHA-256 of the picture that compares what `simulate` gives for these values and those.
 COMPARED = (
-    "(lambda simulate, plot, sha: sha(plot.png(plot.compare(simulate(it.function, **{}), "
-    "simulate(it.function, **{}), names={!r}))).hexdigest())("
+    "(lambda simulate, plot, sha: sha(plot.png(plot.compare("
+    "simulate(it.experiment.function, **{}), "
+    "simulate(it.experiment.function, **{}), names={!r}))).hexdigest())("
     "__import__('helpers').simulate, "
     "__import__('helpers.screen.plot', fromlist=['plot']), __import__('hashlib').sha256)"
 )
@@ -83,7 +84,7 @@ COMPARED = (
 # The line and the SHA-256 of the picture that `simulate` gives for these values.
 SIMULATED = (
     "(lambda run, plot, sha: (repr(run), sha(plot.png(plot.timeline(run))).hexdigest()))("
-    "__import__('helpers').simulate(it.function, **{}), "
+    "__import__('helpers').simulate(it.experiment.function, **{}), "
     "__import__('helpers.screen.plot', fromlist=['plot']), __import__('hashlib').sha256)"
 )
 

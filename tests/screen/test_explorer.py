@@ -1064,3 +1064,18 @@ def test_what_takes_real_time_is_told_the_mend() -> None:
     explorer = explore(reads, files=(1, 3))
     assert text(explorer).endswith("write explore(reads, ..., real=True)")
     assert explore(reads, files=(1, 3), real=True).run.result == 2
+
+
+def test_what_is_refused_leaves_no_widget() -> None:
+    """Nothing stands in the kernel that no cell shows."""
+
+    def plain(files: int) -> int:
+        return files
+
+    def count() -> int:
+        return sum(isinstance(it, module.Explorer) for it in widgets.widget._instances.values())
+
+    before = count()
+    with pytest.raises(TypeError):
+        explore(plain, files=(1, 3))
+    assert count() == before
