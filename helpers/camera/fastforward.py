@@ -80,5 +80,5 @@ class JumpingSelector(selectors.DefaultSelector):
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         if self.get_map():  # the first is the loop's own
-            raise self.loop.refuse("a socket or a pipe") from None
+            raise self.loop.refuse("uses a socket or a pipe") from None
         return super().register(fileobj, events, data)

@@ -35,7 +35,7 @@ class NoOutside(asyncio.SelectorEventLoop):
     def refuse(self, what: str) -> RealIO:
         """Return the error to raise, which the program may catch, but which ends the run."""
         error = RealIO(
-            f"the program uses {what}, which takes real time that cannot be fast-forwarded; "
+            f"the program {what}, which takes real time that cannot be fast-forwarded; "
             "run it on the real clock: await record(main())"
         )
         self.refusal = error
@@ -52,16 +52,16 @@ class NoOutside(asyncio.SelectorEventLoop):
         self.refusal = None
 
     def run_in_executor(self, *args: Any) -> Any:  # type: ignore[override]
-        raise self.refuse("a thread or a process")
+        raise self.refuse("uses a thread or a process")
 
     async def subprocess_exec(self, *args: Any, **kwargs: Any) -> Any:
-        raise self.refuse("a process")
+        raise self.refuse("uses a process")
 
     async def subprocess_shell(self, *args: Any, **kwargs: Any) -> Any:
-        raise self.refuse("a process")
+        raise self.refuse("uses a process")
 
     def add_signal_handler(self, *args: Any) -> None:  # type: ignore[override]
-        raise self.refuse("a signal handler")
+        raise self.refuse("uses a signal handler")
 
     def call_soon_threadsafe(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: Any = None
@@ -69,23 +69,32 @@ class NoOutside(asyncio.SelectorEventLoop):
         elsewhere = threading.get_ident() != self._thread_id  # type: ignore[attr-defined]
         closes = getattr(callback, "__name__", "") == "create_task"  # a collected async generator
         if elsewhere and self.is_running() and not closes:
-            raise self.refuse("a thread that wakes the loop")
+            raise self.refuse("uses a thread that wakes its loop")
         return super().call_soon_threadsafe(callback, *args, context=context)
 
 
 # Audit hooks would hear of all this, but also of each look at a coroutine's frame or code: with one
 # set, filming takes half as long again.
 _OUTSIDE: list[tuple[Any, str, str]] = [
-    (_thread, "start_new_thread", "a thread"),
-    (builtins, "input", "the keyboard"),
-    (subprocess.Popen, "__init__", "a process"),
-    *((socket, name, "a socket") for name in ("getaddrinfo", "gethostbyname", "gethostbyaddr")),
-    *((socket.socket, name, "a socket") for name in ("bind", "connect", "connect_ex", "sendto")),
-    *((os, name, "a process") for name in ("system", "posix_spawn", "posix_spawnp", "fork")),
-    *((threading, n, "a thread") for n in ("_start_new_thread", "_start_joinable_thread")),
-    (threading.Condition, "wait", "a wait for a thread"),
-    (threading.Thread, "join", "a wait for a thread"),
-    *((place, "wrap_future", "a future of a thread") for place in (asyncio, asyncio.futures)),
+    (_thread, "start_new_thread", "uses a thread"),
+    (builtins, "input", "uses the keyboard"),
+    (subprocess.Popen, "__init__", "uses a process"),
+    *(
+        (socket, name, "uses a socket")
+        for name in ("getaddrinfo", "gethostbyname", "gethostbyaddr")
+    ),
+    *(
+        (socket.socket, name, "uses a socket")
+        for name in ("bind", "connect", "connect_ex", "sendto")
+    ),
+    *((os, name, "uses a process") for name in ("system", "posix_spawn", "posix_spawnp", "fork")),
+    *((threading, n, "uses a thread") for n in ("_start_new_thread", "_start_joinable_thread")),
+    (threading.Condition, "wait", "waits for a thread"),
+    (threading.Thread, "join", "waits for a thread"),
+    *(
+        (place, "wrap_future", "awaits a future of a thread")
+        for place in (asyncio, asyncio.futures)
+    ),
 ]
 # Threads that never touch the loop: tqdm's monitor, and where another program is simulated.
 _HARMLESS = ("tqdm.", "helpers.camera.clock")

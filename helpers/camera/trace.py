@@ -230,7 +230,7 @@ class Camera:
         """The innermost call that was active during the whole step."""
         ran, below, at = lane.code, lane.calls_below, 1
         for before in below:
-            if at == len(own) or before() is not own[at]:
+            if at >= len(own) or before() is not own[at]:
                 break
             ran = code_of(own[at])
             at += 1

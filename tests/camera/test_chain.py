@@ -10,18 +10,11 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given
 
 from helpers.camera import chain, clock
 from helpers.camera.chain import arguments, call_name, follow_awaits, is_own
-from helpers.camera.cpython import (
-    bytecode_line,
-    code_of,
-    frame_of,
-    how_it_ended,
-    only_hands_on,
-)
+from helpers.camera.cpython import code_of
 from helpers.world import load
 
 
@@ -289,27 +282,6 @@ def test_look_into_a_library_alone() -> None:
     assert call_name(code) == "sleep"
 
 
-async def two_lines() -> None:
-    await let_go()
-    await sleeps_forever()
-
-
-def test_line_of() -> None:
-    """The line is that of the await; before the beginning, that of the definition."""
-    first = two_lines.__code__.co_firstlineno
-    coroutine = two_lines()
-    assert bytecode_line(coroutine.cr_code, frame_of(coroutine).f_lasti) == first
-    coroutine.send(None)
-    assert bytecode_line(coroutine.cr_code, frame_of(coroutine).f_lasti) == first + 1
-    coroutine.send(None)
-    assert bytecode_line(coroutine.cr_code, frame_of(coroutine).f_lasti) == first + 2
-    own, code, lasti, *_ = follow_awaits(coroutine)
-    assert [call_name(code_of(call)) for call in own] == ["two_lines", "sleeps_forever", "let_go"]
-    assert bytecode_line(code, lasti) == let_go.__code__.co_firstlineno + 2  # below its decorator
-    coroutine.close()
-    assert bytecode_line(two_lines.__code__, -1) == first
-
-
 # --- With which arguments ------------------------------------------------------------------
 
 
@@ -353,184 +325,4 @@ def test_arguments_of_nothing() -> None:
     coroutine = call(1, 2, 3)
     assert arguments(coroutine.cr_frame, most=3) == ("1", "2", "3")
     assert arguments(coroutine.cr_frame, most=1) == ("1",)
-    coroutine.close()
-
-
-# --- How it ended --------------------------------------------------------------------------
-
-
-async def ends(how: str, in_try: bool, in_with: bool, awaits: bool) -> int | None:
-    """Ends in one of many ways."""
-
-    async def end() -> int | None:
-        if awaits:
-            await asyncio.sleep(0)
-        if how == "value":
-            return 1
-        if how == "raise":
-            raise ValueError(how)
-        if how == "await":
-            await ends("raise", False, False, awaits)
-        if how == "caught":
-            try:
-                raise ValueError(how)
-            except ValueError:
-                return 2
-        return None
-
-    if in_try and in_with:
-        async with contextlib.AsyncExitStack():
-            try:
-                return await end()
-            finally:
-                await asyncio.sleep(0)
-    if in_try:
-        try:
-            return await end()
-        finally:
-            await asyncio.sleep(0)
-    if in_with:
-        with contextlib.nullcontext():
-            return await end()
-    return await end()
-
-
-@given(
-    st.sampled_from(["value", "raise", "await", "caught", "none"]),
-    st.booleans(),
-    st.booleans(),
-    st.booleans(),
-)
-@settings(max_examples=40, deadline=None, derandomize=True)
-def test_fate(how: str, in_try: bool, in_with: bool, awaits: bool) -> None:
-    """The frame of a call that has ended tells whether it returned, however deep in blocks."""
-    coroutine = ends(how, in_try, in_with, awaits)
-    frame = frame_of(coroutine)
-    try:
-        while True:
-            coroutine.send(None)
-    except StopIteration:
-        expected = "returned"
-    except ValueError:
-        expected = "raised"
-    assert (expected == "raised") == (how in ("raise", "await"))
-    assert how_it_ended(frame) == expected
-    assert frame_of(coroutine) is None
-
-
-def test_fate_of_cancelled() -> None:
-    """A call that was cancelled while it waited raised."""
-    coroutine = sleeps_forever()
-    frame = frame_of(coroutine)
-    coroutine.send(None)
-    with pytest.raises(asyncio.CancelledError):
-        coroutine.throw(asyncio.CancelledError())
-    assert how_it_ended(frame) == "raised"
-
-
-@types.coroutine
-def let_go() -> Generator[None, None, None]:
-    yield
-
-
-async def sleeps_forever() -> None:
-    while True:
-        await let_go()
-
-
-async def counts(fail: bool) -> AsyncIterator[int]:
-    yield 1
-    await let_go()
-    yield 2
-    if fail:
-        raise ValueError
-
-
-@pytest.mark.parametrize(("fail", "expected"), [(False, "returned"), (True, "raised")])
-def test_fate_of_async_generators(fail: bool, expected: str) -> None:
-    """An async generator is suspended between two requests, until it ends."""
-    generator = counts(fail)
-    frame = frame_of(generator)
-    fates = []
-
-    async def consume() -> None:
-        async for _ in generator:
-            fates.append(how_it_ended(frame))  # noqa: PERF401 - an error must not lose them
-
-    coroutine = consume()
-    coroutine.send(None)
-    with contextlib.suppress(StopIteration, ValueError):
-        coroutine.send(None)
-    assert [*fates, how_it_ended(frame)] == ["suspended", "suspended", expected]
-
-
-# --- What comes after ----------------------------------------------------------------------
-
-
-async def returns_it() -> Any:
-    return await let_go()
-
-
-async def ends_with_it() -> None:
-    await let_go()
-
-
-async def goes_on() -> None:
-    await let_go()
-    len("")
-
-
-async def uses_it() -> Any:
-    return [await let_go()]
-
-
-async def catches() -> Any:
-    try:
-        return await let_go()
-    except ValueError:
-        return None
-
-
-async def cleans_up() -> Any:
-    try:
-        return await let_go()
-    finally:
-        len("")
-
-
-async def in_with() -> Any:
-    with contextlib.nullcontext():
-        return await let_go()
-
-
-async def in_loop() -> None:
-    for _ in range(2):
-        await let_go()
-
-
-async def has_caught() -> Any:
-    with contextlib.suppress(ValueError):
-        len("")
-    return await let_go()
-
-
-@pytest.mark.parametrize(
-    ("program", "last"),
-    [
-        (returns_it, True),
-        (ends_with_it, True),
-        (has_caught, True),
-        (goes_on, False),
-        (uses_it, False),
-        (catches, False),
-        (cleans_up, False),
-        (in_with, False),
-        (in_loop, False),
-    ],
-)
-def test_awaits_last(program: Callable[[], Coroutine[Any, Any, Any]], last: bool) -> None:
-    """An await is the last that a call does if only its return follows, and no error is caught."""
-    coroutine = program()
-    coroutine.send(None)
-    assert only_hands_on(coroutine.cr_frame) is last
     coroutine.close()
