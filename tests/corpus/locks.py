@@ -333,13 +333,12 @@ async def dining_philosophers():
 @program
 async def makerandom():
     """As in a well-known walk-through of asyncio."""
-    random.seed(444)
 
     async def make(idx, threshold):
-        tries = 0
-        while (i := random.randint(0, 10)) <= threshold:
+        numbers, tries = random.Random(idx), 0
+        while (i := numbers.randint(0, 10)) <= threshold:
             tries += 1
-            await asyncio.sleep(0.01 * (idx + 1))
+            await asyncio.sleep(0)
         print(f"task {idx} made {i} after {tries}")
         return i
 
