@@ -26,7 +26,7 @@ def test_every_control_shows_what_simulate_says(open_notebook: Open, name: str) 
     assert explorers  # else nothing was run: the files hold counts and outputs
     assert notebook.widgets() == len(explorers) + len(replays) + len(games)
     for explorer in explorers:
-        check = runs_for_real if explorer.evaluate("it.real") else Explorer.agrees
+        check = runs_for_real if explorer.evaluate("it.experiment.real") else Explorer.agrees
         check(explorer)
         for control, what in explorer.controls.items():
             move(explorer, control, what, check)
