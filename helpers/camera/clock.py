@@ -25,7 +25,7 @@ from .outside import RealIO
 from .prints import BoundedText, collected_into, routed
 from .run import Run
 from .substitutes import substituted
-from .texts import one_line
+from .texts import kind_name, plain
 from .trace import Camera, busy_now, without_the_camera
 from .watches import SimulatedLoop, hold, running_simulation
 
@@ -80,32 +80,28 @@ def simulate(
     check_coroutine_function(main, "simulate")
     _check_arguments(main, args, kwargs)
     program = _Program(main, args, kwargs, max_turns)
-    # A program may leave another stdout; beside a widget's thread a cell may have put its own.
-    alone = threading.current_thread() is threading.main_thread()
-    with substituted(main), routed(restored=alone):
+    with substituted(main), routed(restored=True):
         try:
             return program.answer(patience)
         finally:
             if text := program.text.value():
-                sys.stdout.write(text)
+                sys.stdout.write(text.encode(errors="backslashreplace").decode())
 
 
 def check_coroutine_function(main: Any, name: str) -> None:
     """Raise a `TypeError` that says how to call ``name`` if ``main`` is no coroutine function."""
     if inspect.iscoroutine(main):
-        call = main.__name__
+        call = _name(main)
         main.close()
         raise TypeError(
             f"{name}() wants the function, not the call: "
             f"write {name}({call}, ...) instead of {name}({call}(...))"
         )
     if not callable(main):
-        raise TypeError(
-            f"{name}() wants a coroutine function (async def), not {type(main).__name__}"
-        )
+        raise TypeError(f"{name}() wants a coroutine function (async def), not {kind_name(main)}")
     if inspect.isasyncgenfunction(main):
         raise TypeError(
-            f"{main.__name__}() is an async generator, since it has a yield: it cannot be awaited; "
+            f"{_name(main)}() is an async generator, since it has a yield: it cannot be awaited; "
             "loop over it with `async for` in a coroutine function of its own"
         )
 
@@ -125,7 +121,7 @@ def _check_arguments(main: Any, args: Any, kwargs: Any) -> None:
 
 def _name(main: Any) -> str:
     name = getattr(main, "__name__", None)
-    return name if isinstance(name, str) else type(main).__name__
+    return plain(name) if type(name) is str else kind_name(main)
 
 
 class _Stopped(BaseException):
@@ -223,7 +219,7 @@ class _Program:
             frame = frame.f_back
         if frame is None:
             return "a call of a library"
-        return f"line {frame.f_lineno} of {one_line(call_name(frame.f_code))}()"
+        return f"line {frame.f_lineno} of {plain(call_name(frame.f_code))}()"
 
     # In its own thread.
 
@@ -259,8 +255,12 @@ class _Program:
                 loop.max_turns = loop.turns + 1_000  # enough for what is left to be cancelled
                 if isinstance(error, Deadlock):
                     _free_rings(loop)
-        except (Deadlock, Runaway, RealIO, RecursionError, _Stopped):  # some of it refuses to end
+        except BaseException as raised:  # some of it refuses to end, or has broken its loop
             loop.set_exception_handler(lambda loop, context: None)
+            with suppress(BaseException):
+                loop.close()
+            told = isinstance(raised, Deadlock | Runaway | RealIO | RecursionError | _Stopped)
+            error = error or (None if told else raised)
         if exit is not None:
             raise exit
         return camera.run(value, loop.first_refusal or error, self.text.value())
@@ -309,7 +309,7 @@ class _Program:
 
 
 def _kind(thing: Any) -> str:
-    return "None" if thing is None else f"a value of type {type(thing).__name__}"
+    return "None" if thing is None else f"a value of type {kind_name(thing)}"
 
 
 def _free_rings(loop: SimulatedLoop) -> None:
@@ -363,7 +363,7 @@ async def record(coroutine: Coroutine[Any, Any, Any]) -> Run:
     ('rested', True, True)
     """
     if not isinstance(coroutine, Coroutine):
-        name = getattr(coroutine, "__name__", type(coroutine).__name__)
+        name = _name(coroutine)
         how = f"record({name}(...))" if callable(coroutine) else "record(main())"
         raise TypeError(f"record() wants a coroutine, not {name}: write `await {how}`")
     heart = _Heart(asyncio.get_running_loop())

@@ -28,6 +28,8 @@ from types import (
 )
 from typing import Any
 
+from .texts import kind_name
+
 __all__ = [
     "EAGER_TASKS",
     "STEP",
@@ -65,13 +67,13 @@ _WRAPPERS = {
 
 def unwrap_awaitable(node: Any) -> Any:
     """Return what stands behind an awaitable that hides what it awaits, as that of `async for`."""
-    if type(node).__name__ not in _WRAPPERS:
+    if kind_name(node) not in _WRAPPERS:
         return None
     for other in gc.get_referents(node):
         kind = type(other)
         if kind in (CoroutineType, AsyncGeneratorType, GeneratorType):
             return other
-        if kind.__name__ in _WRAPPERS:
+        if kind_name(other) in _WRAPPERS:
             return other
     return None
 
@@ -92,7 +94,7 @@ def code_of(call: Any) -> CodeType:
     code = _attribute(call, "cr_code", "gi_code", "ag_code")
     if isinstance(code, CodeType):
         return code
-    name = type(call).__qualname__
+    name = kind_name(call)
     return compile("", name, "exec").replace(co_name=name, co_qualname=name)
 
 

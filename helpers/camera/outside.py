@@ -9,14 +9,18 @@ from __future__ import annotations
 import _thread
 import asyncio
 import builtins
+import concurrent.futures
 import functools
 import os
+import queue
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
 from typing import Any
+
+from .chain import is_own
 
 __all__ = ["REFUSING", "NoOutside", "RealIO"]
 
@@ -96,12 +100,11 @@ _OUTSIDE: list[tuple[Any, str, str]] = [
         for place in (asyncio, asyncio.futures)
     ),
 ]
-# Threads that never touch the loop: tqdm's monitor, and where another program is simulated.
-_HARMLESS = ("tqdm.", "helpers.camera.clock")
 
 
-def _refusing(real: Any, what: str, harmless: Callable[..., bool]) -> Any:
+def _refusing(real: Any, what: str) -> Any:
     """Return a function that does as `real` does, except in a program that is simulated."""
+    harmless = _is_harmless_wait if what.startswith("waits") else _is_harmless_thread
 
     @functools.wraps(real)
     def refuse(*args: Any, **kwargs: Any) -> Any:
@@ -113,16 +116,26 @@ def _refusing(real: Any, what: str, harmless: Callable[..., bool]) -> Any:
     return refuse
 
 
-def _is_harmless(target: Any = None, *args: Any) -> bool:
-    """Whether a thread that would be started, or waited for, never touches the loop."""
-    thread = getattr(target, "__self__", target)  # what is started is a method of it
-    return type(thread).__module__.startswith(_HARMLESS) or (
-        sys._getframe(3).f_code is threading.Thread.start.__code__  # until it has begun
-    )
+# tqdm's monitor never touches a loop, nor does the thread in which another program is simulated.
+_HARMLESS = ("tqdm.", "helpers.camera.clock")
+_WAITING = (threading.__file__, queue.__file__, concurrent.futures._base.__file__)
+
+
+def _is_harmless_thread(target: Any = None, *args: Any) -> bool:
+    """Whether a thread that would be started, which runs a method of its own, touches no loop."""
+    return type(getattr(target, "__self__", None)).__module__.startswith(_HARMLESS)
+
+
+def _is_harmless_wait(*args: Any) -> bool:
+    """Whether it is a library that waits, as a notebook's stdout does when it is flushed."""
+    frame: Any = sys._getframe(2)
+    while frame is not None and frame.f_code.co_filename in _WAITING:
+        frame = frame.f_back
+    return frame is None or not is_own(frame.f_code)
 
 
 REFUSING: list[tuple[Any, str, Any]] = [
-    (place, name, _refusing(getattr(place, name), what, _is_harmless))
+    (place, name, _refusing(getattr(place, name), what))
     for place, name, what in _OUTSIDE
     if hasattr(place, name)
 ]

@@ -6,8 +6,9 @@ import contextvars
 import io
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 __all__ = ["BoundedText", "collected", "collected_into", "routed"]
@@ -43,14 +44,21 @@ class _Router:
 
     stream: Any = None
     users = 0
+    before: Callable[[], Any] = staticmethod(lambda: None)  # the last stream, if it is still there
+
+    def there(self) -> Any:
+        """Return where to print what nobody collects, also if somebody has kept this."""
+        return self.stream or self.before() or sys.__stdout__
 
     def write(self, text: str) -> int:
-        to: Any = _text.get() or self.stream or sys.__stdout__
-        written: int = to.write(text)
+        written: int = (_text.get() or self.there()).write(text)
         return written
 
+    def close(self) -> None:
+        """Leave the stream open: it is not the program's."""
+
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.stream or sys.__stdout__, name)
+        return getattr(self.there(), name)
 
 
 # The only one, and kept for good: a `print` that is under way in another thread holds no reference
@@ -77,6 +85,8 @@ def routed(*, restored: bool = False) -> Iterator[None]:
             if not _router.users:
                 if restored or sys.stdout is _router:
                     sys.stdout = _router.stream
+                with suppress(TypeError):  # it cannot be referred to weakly
+                    _router.before = weakref.ref(_router.stream)
                 _router.stream = None
 
 

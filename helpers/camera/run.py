@@ -49,7 +49,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from .chain import call_name
 from .cpython import bytecode_line
-from .texts import message_of, one_line
+from .texts import kind_name, message_of, plain
 
 __all__ = ["Ending", "Lane", "LaneLog", "Place", "Run", "Segment", "State"]
 
@@ -143,8 +143,8 @@ class LaneLog:
     def name(self) -> str:
         given = self.task_name
         if given is not None and not given.startswith("Task-") and given != "None":
-            return one_line(given)
-        return f"{call_name(self.code)}({', '.join(self.args)})"
+            return plain(given)
+        return plain(f"{call_name(self.code)}({', '.join(self.args)})")
 
 
 class Place(NamedTuple):
@@ -279,8 +279,7 @@ class Run:
         if isinstance(self.error, asyncio.CancelledError):
             parts = [f"cancelled after {took}"]
         elif self.error is not None:
-            text = one_line(message_of(self.error).partition("\n")[0])
-            kind = one_line(type(self.error).__name__)
+            text, kind = message_of(self.error), kind_name(self.error)
             parts = [f"failed after {took} with {kind}" + (f": {text}" if text else "")]
         if n := self.lane_count:
             parts.append(f"{n:,} lane{'s' * (n != 1)}")

@@ -1,14 +1,53 @@
-"""Short texts of whatever a program makes: bounded, on one line, and never failing."""
+"""Short texts of whatever a program makes: printable, bounded, and without running its code."""
 
 from __future__ import annotations
 
-__all__ = ["message_of", "one_line"]
+import unicodedata
+from typing import Any
 
-_LONGEST = 200
+__all__ = ["kind_name", "message_of", "plain"]
+
+_SHAPING = set("\u200c\u200d\u200e\u200f")  # Persian, scripts of India, emoji; the order of words
+_name: Any = type.__dict__["__name__"]
+
+
+def plain(text: str, most: int = 200, *, keep: str = "") -> str:
+    r"""Return the text with control characters escaped, save those to `keep`, and not too long.
+
+    Examples
+    --------
+    >>> print(plain("a\0b\u202ec\ud800"), plain("ein langer Name", 9))
+    a\x00b\u202ec\ud800 ein lang…
+    """
+    if len(text) > most:
+        text = text[: most - 1] + "…"
+    if text.isprintable():
+        return text
+    text = "".join(c if c in keep or _is_letter(c) else _escape(c) for c in text)
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _is_letter(c: str) -> bool:
+    return c.isprintable() or c in _SHAPING or unicodedata.category(c) == "Zs"
+
+
+def _escape(c: str) -> str:
+    return c.encode("unicode_escape").decode()
+
+
+def kind_name(thing: object) -> str:
+    """Return the name of a thing's class, whatever that class says of itself.
+
+    Examples
+    --------
+    >>> kind_name(ValueError("gone"))
+    'ValueError'
+    """
+    return plain(_name.__get__(type(thing)))
 
 
 def message_of(error: BaseException) -> str:
-    """Return what an error says, also of one that cannot say it.
+    """Return the first line of what an error says, or nothing if it cannot be asked.
 
     Examples
     --------
@@ -18,22 +57,12 @@ def message_of(error: BaseException) -> str:
     ...     def __str__(self):
     ...         return None
     >>> message_of(Odd())
-    '(its text cannot be shown)'
+    ''
     """
     try:
-        return str(error)
+        text = str(error)
     except KeyboardInterrupt:
         raise
-    except BaseException:
-        return "(its text cannot be shown)"
-
-
-def one_line(text: str, most: int = _LONGEST) -> str:
-    """Return the text, shortened to so many characters.
-
-    Examples
-    --------
-    >>> one_line("a" * 300, 10)
-    'aaaaaaaaa…'
-    """
-    return text if len(text) <= most else text[: most - 1] + "…"
+    except BaseException:  # its own code: anything can come
+        return ""
+    return plain(text[:1_000].partition("\n")[0])

@@ -29,6 +29,7 @@ from .cpython import (
 from .direct import DirectCalls
 from .door import FilmedQueue, close_door, filming, open_door
 from .run import Ending, LaneLog, Run, State
+from .texts import kind_name
 
 __all__ = ["Camera", "busy_now", "cancel", "without_the_camera"]
 
@@ -125,7 +126,7 @@ class Camera:
         root.direct.end(now)
         ending: Ending = "cancelled" if cancelled else "done" if error is None else "failed"
         if ending == "failed":
-            root.error = type(error).__name__
+            root.error = kind_name(error)
         self.end(root, now, ending)
         self.close(now)
 
@@ -242,7 +243,7 @@ class Camera:
         if is_task(waited):
             lane = None if self.queue is None else self.queue.lanes.get(id(waited))
             return code_of(waited.get_coro()) if lane is None else lane
-        kind = type(waited).__name__
+        kind = kind_name(waited)
         if kind == "_GatheringFuture":
             return "gather"
         told = waited._callbacks if type(waited) is asyncio.Future else ()
@@ -259,7 +260,7 @@ class Camera:
         elif error is None:
             self.end(lane, now, "done")
         else:
-            lane.error = type(error).__name__
+            lane.error = kind_name(error)
             self.end(lane, now, "failed")
 
     def end(self, lane: LaneLog, now: float, ending: Ending) -> None:
