@@ -82,9 +82,9 @@ def routed(*, restored: bool = False) -> Iterator[None]:
     finally:
         with _lock:
             _router.users -= 1
+            if restored or sys.stdout is _router:
+                sys.stdout = _router if _router.users else _router.stream
             if not _router.users:
-                if restored or sys.stdout is _router:
-                    sys.stdout = _router.stream
                 with suppress(TypeError):  # it cannot be referred to weakly
                     _router.before = weakref.ref(_router.stream)
                 _router.stream = None
