@@ -212,6 +212,7 @@ class Experiment:
             self._show(request, run)
         except BaseException as error:  # whatever it raises, the next move works
             self._say(request, error)
+        self._tell_whether_it_runs()
 
     def _in_thread(self, request: _Request) -> Run:
         """Run it on a loop and in a thread of its own, where it stays if it does not stop."""
@@ -265,7 +266,6 @@ class Experiment:
                 return await camera.film(_Call(self.function, **request.values)())
         finally:
             limit.cancel()
-            self._tell_whether_it_runs()
 
     def _began(self, request: _Request) -> None:
         if request.stopped:  # before there was anything to stop
@@ -282,6 +282,7 @@ class Experiment:
             self._say(request, seen)
         else:
             self._show(request, seen, until)
+        self._tell_whether_it_runs()
 
     def _show(self, request: _Request, run: Run, until: float | None = None) -> None:
         if request.barrier < self._barrier:

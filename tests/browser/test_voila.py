@@ -35,12 +35,12 @@ def says(it):
     name, slider = next((n, c) for n, c in it.controls.items() if hasattr(c, "max"))
     for key, value in {"End": slider.max, "ArrowLeft": slider.max - slider.step,
                        "Home": slider.min}.items():
-        run = simulate(it.function, **it.values() | {name: round(value, 9)})
+        run = simulate(it.experiment.function, **it.values() | {name: round(value, 9)})
         picture = hashlib.sha256(plot.png(plot.timeline(run))).hexdigest()
         yield [name, key, value, repr(run), picture]
 
 with contextlib.redirect_stdout(io.StringIO()):  # what the programs print
-    said = json.dumps([list(says(it)) for it in EXPLORERS if not it.real])
+    said = json.dumps([list(says(it)) for it in EXPLORERS if not it.experiment.real])
 print("simulated", said)
 """.replace("EXPLORERS", WIDGETS.format("Explorer"))
 
