@@ -29,7 +29,8 @@ import contextlib
 import hashlib
 import io
 import json
-from helpers import plot, simulate
+from helpers import simulate
+from helpers.screen import plot
 
 def says(it):
     name, slider = next((n, c) for n, c in it.controls.items() if hasattr(c, "max"))
