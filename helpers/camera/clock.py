@@ -124,6 +124,10 @@ def _name(main: Any) -> str:
     return plain(name) if type(name) is str else kind_name(main)
 
 
+_EXITS = (KeyboardInterrupt, SystemExit, GeneratorExit)
+_undying: list[asyncio.Task[Any]] = []  # kept, for they must not be collected
+
+
 class _Stopped(BaseException):
     """Raised inside a program to end it."""
 
@@ -245,7 +249,7 @@ class _Program:
                 camera.film_all(runner.get_loop(), functools.partial(getattr, loop, "now"))
                 try:
                     value = runner.run(coroutine)
-                except (KeyboardInterrupt, SystemExit, GeneratorExit) as raised:
+                except _EXITS as raised:
                     exit = raised
                 except BaseException as raised:
                     error = without_the_camera(raised)
@@ -255,12 +259,16 @@ class _Program:
                 loop.max_turns = loop.turns + 1_000  # enough for what is left to be cancelled
                 if isinstance(error, Deadlock):
                     _free_rings(loop)
-        except BaseException as raised:  # some of it refuses to end, or has broken its loop
+        except (Deadlock, Runaway, RealIO, RecursionError, _Stopped):  # some of it refuses to end
             loop.set_exception_handler(lambda loop, context: None)
+        except _EXITS as raised:
+            exit = raised
+        except BaseException as raised:  # it has broken its loop
+            error = error or raised
             with suppress(BaseException):
                 loop.close()
-            told = isinstance(raised, Deadlock | Runaway | RealIO | RecursionError | _Stopped)
-            error = error or (None if told else raised)
+        # What has caught even its cancellation might catch its end as well, and go on for ever.
+        _undying.extend(asyncio.all_tasks(loop))
         if exit is not None:
             raise exit
         return camera.run(value, loop.first_refusal or error, self.text.value())

@@ -174,10 +174,10 @@ class FilmedQueue(deque[asyncio.Handle]):
         task, lane = self.task, self.lane
         assert lane is not None
         self.task = self.lane = None
-        coroutine, waited = task.get_coro(), waits_for(task)
         if lane.direct is not None or lane.outer is not None:
-            self._odd_step_ended(task, lane, coroutine, now)
+            self._odd_step_ended(task, lane, now)
             return
+        coroutine, waited = task.get_coro(), waits_for(task)
         camera = lane.camera
         camera.steps.extend((self._start, now))
         if waited is not None:
@@ -195,30 +195,30 @@ class FilmedQueue(deque[asyncio.Handle]):
             self.lanes.pop(id(task), None)
         elif is_running(coroutine):
             del camera.steps[-2:]  # it is not over
-            self._odd_step_ended(task, lane, coroutine, now)
+            self._odd_step_ended(task, lane, now)
         else:
             camera.task_suspended(lane, coroutine, None, now)
 
-    def _odd_step_ended(self, task: Any, lane: LaneLog, coroutine: Any, now: float) -> None:
+    def _odd_step_ended(self, task: Any, lane: LaneLog, now: float) -> None:
         """The step of a root, of a task that several cameras film, or one that runs a loop."""
-        if is_running(coroutine):  # as nest_asyncio allows
+        if _is_at_work(task):  # as nest_asyncio allows
             self._below.append((task, lane, self._start))
             return
         self._tell(task, lane, self._start, now)
-        while self._below and not is_running(self._below[-1][0].get_coro()):
+        while self._below and not _is_at_work(self._below[-1][0]):
             self._asked_again = False
             self._tell(*self._below.pop(), now)
 
     def _tell(self, task: Any, lane: LaneLog | None, start: float, now: float) -> None:
         over = task.done()
-        coroutine, waited = task.get_coro(), waits_for(task)
         while lane is not None:
             camera, outer = lane.camera, lane.outer
             camera.steps.extend((start, now))
             if over:
                 camera.task_ended(lane, task, now)
             else:
-                camera.task_suspended(lane, coroutine, waited, now)
+                waited = waits_for(task)
+                camera.task_suspended(lane, task.get_coro(), waited, now)
                 if waited is not None and self._asked_again:
                     camera.note(_at_work(lane), "ready", now)
             lane = outer
@@ -272,6 +272,11 @@ class FilmedQueue(deque[asyncio.Handle]):
         if camera is None and self.lane is not None and type(handle._callback) is STEP:
             camera = self.lane.camera  # made with a context of its own
         return camera if camera is not None and camera.on and camera.loop is self.loop else None
+
+
+def _is_at_work(task: Any) -> bool:
+    """Whether a step of the task is on the stack; of one that has ended 3.12 must not be asked."""
+    return not task.done() and is_running(task.get_coro())
 
 
 def _at_work(lane: LaneLog) -> LaneLog:

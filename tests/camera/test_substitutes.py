@@ -1,0 +1,152 @@
+"""Whoever took a clock before has it replaced while a program is simulated, and back after it."""
+
+import asyncio
+import doctest
+import functools
+import sys
+import threading
+import time
+import timeit
+import types
+from collections.abc import Callable
+from time import monotonic, sleep
+
+import pytest
+
+from helpers.camera import substitutes
+from helpers.camera.clock import simulate
+from helpers.camera.substitutes import substituted
+
+alias = time.perf_counter
+in_a_list = [time.monotonic]
+in_a_dict = {"clock": time.monotonic}
+in_a_partial = functools.partial(time.sleep, 1)
+
+
+def by_default(clock: Callable[[], float] = time.monotonic) -> float:
+    return clock()
+
+
+def by_name(*, clock: Callable[[], float] = time.monotonic) -> float:
+    return clock()
+
+
+def enclosed() -> Callable[[], float]:
+    clock = time.monotonic
+    return lambda: clock()
+
+
+class Stopwatch:
+    clock = time.monotonic
+
+    def __init__(self) -> None:
+        self.own = time.monotonic
+
+    def by_default(self, clock: Callable[[], float] = time.monotonic) -> float:
+        return clock()
+
+
+in_a_closure, stopwatch = enclosed(), Stopwatch()
+PLACES: dict[str, Callable[[], float]] = {
+    "imported": lambda: monotonic(),
+    "aliased": lambda: alias(),
+    "in a list": lambda: in_a_list[0](),
+    "in a dict": lambda: in_a_dict["clock"](),
+    "as a default": lambda: by_default(),
+    "as a default by name": lambda: by_name(),
+    "in a closure": lambda: in_a_closure(),
+    "in a class": lambda: Stopwatch.clock(),
+    "in an object": lambda: stopwatch.own(),
+    "as a default of a method": lambda: stopwatch.by_default(),
+    "in timeit": lambda: timeit.default_timer(),
+}
+
+
+def test_examples() -> None:
+    """The examples in the docstrings give what they say."""
+    result = doctest.testmod(substitutes)
+    assert result.attempted and not result.failed
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_clock_that_was_taken_before(place: str) -> None:
+    """It shows the run's time, and outside the real one, by the very same function as before."""
+
+    async def main() -> float:
+        await asyncio.sleep(1234.5)
+        return PLACES[place]()
+
+    before = PLACES[place]()
+    assert simulate(main).result == 1234.5
+    assert 0 <= PLACES[place]() - before < 1_000
+    reals = [monotonic, alias, in_a_list[0], in_a_dict["clock"], stopwatch.own]
+    assert reals == [time.monotonic, time.perf_counter, *[time.monotonic] * 3]
+    assert vars(Stopwatch)["clock"] is time.monotonic
+    assert by_default.__defaults__ == (time.monotonic,)
+
+
+def test_a_sleep_that_was_taken_before() -> None:
+    """It holds the fast-forward loop, and takes no real time."""
+
+    async def main() -> None:
+        sleep(3600)  # noqa: ASYNC251
+        in_a_partial()
+
+    began = time.monotonic()
+    run = simulate(main)
+    assert run.seconds == run.held == 3601.0
+    assert time.monotonic() - began < 100
+    assert in_a_partial.func is time.sleep is sleep
+
+
+def test_a_module_that_was_imported_meanwhile() -> None:
+    """The next run knows it, and what a library took."""
+    own, library = types.ModuleType("own"), types.ModuleType("library")
+    own.__file__, library.__file__ = "/home/me/own.py", "/usr/lib/site-packages/library.py"
+    own.now = library.now = time.monotonic  # type: ignore[attr-defined]
+    sys.modules |= {"own": own, "library": library}
+
+    async def main() -> tuple[float, float]:
+        await asyncio.sleep(7)
+        return own.now(), library.now()
+
+    try:
+        assert simulate(main).result == (7.0, 7.0)
+    finally:
+        del sys.modules["own"], sys.modules["library"]
+    assert own.now is library.now is time.monotonic
+
+
+def test_several_at_once_leave_all_as_it_was() -> None:
+    """Whichever ends last."""
+    reals = {name: getattr(time, name) for name in dir(time)}
+    first, second = threading.Event(), threading.Event()
+
+    def other() -> None:
+        with substituted(None):
+            first.set()
+            second.wait()
+
+    thread = threading.Thread(target=other)
+    with substituted(None):
+        thread.start()
+        first.wait()
+    assert time.sleep is not reals["sleep"]
+    second.set()
+    thread.join()
+    assert {name: getattr(time, name) for name in dir(time)} == reals
+    assert sleep is reals["sleep"]
+
+
+def test_a_program_that_leaves_a_clock_of_its_own() -> None:
+    """`time` is as before all the same; what else somebody has replaced meanwhile stays."""
+    real = time.sleep
+
+    async def main() -> None:
+        global alias
+        time.sleep = lambda seconds: None
+        alias = time.monotonic
+
+    simulate(main)
+    assert time.sleep is real
+    globals()["alias"] = time.perf_counter
