@@ -24,20 +24,18 @@ ROOMS = {
 ORDER = {
     "world": ["data", "load", "infer"],
     "camera": [
-        "cpython texts prints",
+        "texts prints",
+        "cpython",
         "chain",
-        "run",
-        "direct",
+        "run outside",
+        "direct fastforward",
         "door",
         "trace",
-        "outside",
-        "fastforward",
-        "watches",
-        "clock",
-        "interrupt",
-        "steps",
+        "watches interrupt",
+        "substitutes",
+        "clock steps",
     ],
-    "screen": ["plot", "picture", "explorer", "replay", "game"],
+    "screen": ["text style latest", "plot", "picture", "explorer replay", "game"],
     "checks": [
         "words",
         "verdict",
@@ -61,8 +59,20 @@ def tree(module: str) -> ast.Module:
 
 
 def imported(module: str) -> Iterator[str]:
-    """Yield each module of helpers that this one imports, wherever; the face is `__init__`."""
-    for node in ast.walk(tree(module)):
+    """Yield each module of helpers that this one imports, wherever; the face is `__init__`.
+
+    What stands under ``if TYPE_CHECKING`` names types, and imports nothing.
+    """
+    whole = tree(module)
+    typing = {
+        inner
+        for node in ast.walk(whole)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(whole):
+        if node in typing:
+            continue
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):

@@ -25,7 +25,7 @@ from .outside import RealIO
 from .prints import BoundedText, collected_into, routed
 from .run import Run
 from .substitutes import substituted
-from .texts import kind_name, plain
+from .texts import LONGEST, kind_name, plain
 from .trace import Camera, busy_now, without_the_camera
 from .watches import SimulatedLoop, hold, running_simulation
 
@@ -121,7 +121,7 @@ def _check_arguments(main: Any, args: Any, kwargs: Any) -> None:
 
 def _name(main: Any) -> str:
     name = getattr(main, "__name__", None)
-    return plain(name) if type(name) is str else kind_name(main)
+    return plain(name, LONGEST) if type(name) is str else kind_name(main)
 
 
 _EXITS = (KeyboardInterrupt, SystemExit, GeneratorExit)
@@ -223,7 +223,7 @@ class _Program:
             frame = frame.f_back
         if frame is None:
             return "a call of a library"
-        return f"line {frame.f_lineno} of {plain(call_name(frame.f_code))}()"
+        return f"line {frame.f_lineno} of {plain(call_name(frame.f_code), LONGEST)}()"
 
     # In its own thread.
 

@@ -49,7 +49,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from .chain import call_name
 from .cpython import bytecode_line
-from .texts import kind_name, message_of, plain
+from .texts import LONGEST, kind_name, message_of, plain
 
 __all__ = ["Ending", "Lane", "LaneLog", "Place", "Run", "Segment", "State"]
 
@@ -143,8 +143,8 @@ class LaneLog:
     def name(self) -> str:
         given = self.task_name
         if given is not None and not given.startswith("Task-") and given != "None":
-            return plain(given)
-        return plain(f"{call_name(self.code)}({', '.join(self.args)})")
+            return plain(given, LONGEST)
+        return plain(f"{call_name(self.code)}({', '.join(self.args)})", LONGEST)
 
 
 class Place(NamedTuple):

@@ -5,13 +5,16 @@ from __future__ import annotations
 import unicodedata
 from typing import Any
 
-__all__ = ["kind_name", "message_of", "plain"]
+__all__ = ["LONGEST", "escape", "kind_name", "message_of", "plain"]
+
+LONGEST = 300
+"""Characters of a name or a message that are shown."""
 
 _SHAPING = set("\u200c\u200d\u200e\u200f")  # Persian, scripts of India, emoji; the order of words
 _name: Any = type.__dict__["__name__"]
 
 
-def plain(text: str, most: int = 200, *, keep: str = "") -> str:
+def plain(text: str, most: int | None = None, *, keep: str = "") -> str:
     r"""Return the text with control characters escaped, save those to `keep`, and not too long.
 
     Examples
@@ -19,19 +22,20 @@ def plain(text: str, most: int = 200, *, keep: str = "") -> str:
     >>> print(plain("a\0b\u202ec\ud800"), plain("ein langer Name", 9))
     a\x00b\u202ec\ud800 ein lang…
     """
-    if len(text) > most:
+    if most is not None and len(text) > most:
         text = text[: most - 1] + "…"
     if text.isprintable():
         return text
-    text = "".join(c if c in keep or _is_letter(c) else _escape(c) for c in text)
-    return text if len(text) <= most else text[: most - 1] + "…"
+    text = "".join(c if c in keep or _is_letter(c) else escape(c) for c in text)
+    return text if most is None or len(text) <= most else text[: most - 1] + "…"
 
 
 def _is_letter(c: str) -> bool:
     return c.isprintable() or c in _SHAPING or unicodedata.category(c) == "Zs"
 
 
-def _escape(c: str) -> str:
+def escape(c: str) -> str:
+    """Return a character as Python writes it that cannot show it."""
     return c.encode("unicode_escape").decode()
 
 
@@ -43,7 +47,7 @@ def kind_name(thing: object) -> str:
     >>> kind_name(ValueError("gone"))
     'ValueError'
     """
-    return plain(_name.__get__(type(thing)))
+    return plain(_name.__get__(type(thing)), LONGEST)
 
 
 def message_of(error: BaseException) -> str:
@@ -61,8 +65,6 @@ def message_of(error: BaseException) -> str:
     """
     try:
         text = str(error)
-    except KeyboardInterrupt:
-        raise
     except BaseException:  # its own code: anything can come
         return ""
-    return plain(text[:1_000].partition("\n")[0])
+    return plain(text[: 2 * LONGEST].strip().partition("\n")[0], LONGEST)

@@ -9,6 +9,8 @@ import reprlib
 from functools import partial
 from typing import Any
 
+from ..camera.texts import kind_name, message_of, plain
+
 __all__ = ["error_text", "in_words", "is_same", "name_of", "shown"]
 
 _PLAIN = (str, bytes, bool, int, float, type(None), list, tuple, dict, set, frozenset)
@@ -27,11 +29,7 @@ def in_words(text: str, most: int = 300) -> str:
         head = re.sub(r"\S{60,}$", lambda cut: cut[0] + text[-24:], head)
     head = re.sub(r"\S{60,}", lambda long: f"{long[0][:24]}…{long[0][-24:]}", head)
     more = "…" if len(text) > most and not head.endswith(text[-24:]) else ""
-    return "".join(c if c.isprintable() or c == "\n" else _escaped(c) for c in head) + more
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode()
+    return plain(head, keep="\n") + more
 
 
 def name_of(function: object) -> str:
@@ -69,7 +67,7 @@ class _Shown(reprlib.Repr):
                 return super().repr1(x, level)
             return _kind(x)
         except Exception:
-            return f"<{type(x).__name__}>"
+            return f"<{kind_name(x)}>"
 
 
 _shown = _Shown()
@@ -93,7 +91,7 @@ def _kind(thing: Any) -> str:
             return what
     if inspect.isclass(thing) or inspect.isroutine(thing):
         return f"the {'class' if inspect.isclass(thing) else 'function'} {thing.__name__}"
-    return f"<{type(thing).__name__}>"
+    return f"<{kind_name(thing)}>"
 
 
 def error_text(error: BaseException) -> str:
@@ -106,18 +104,13 @@ def error_text(error: BaseException) -> str:
     >>> error_text(ExceptionGroup("in a TaskGroup", [KeyError("b"), OSError()]))
     "ExceptionGroup of KeyError: 'b'"
     """
-    kind, depth = type(error).__name__, 0
+    kind, depth = kind_name(error), 0
     inner = error
     while isinstance(inner, BaseExceptionGroup):
         inner, depth = inner.exceptions[0], depth + 1
     if depth:
         return f"{kind} of {error_text(inner)}"
-    try:
-        text = in_words(str(error))
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # a `__str__` that fails
-        text = ""
+    text = in_words(message_of(error))
     return f"{kind}: {text}" if text else kind
 
 

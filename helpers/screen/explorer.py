@@ -20,11 +20,12 @@ from ..camera.interrupt import interruptible
 from ..camera.outside import RealIO
 from ..camera.prints import BoundedText, collected
 from ..camera.run import Run
+from ..camera.texts import plain
 from ..camera.trace import Camera
 from .latest import Latest
 from .picture import Picture, PictureBox, button
 from .plot import compare, png, timeline
-from .text import in_order, message, plain, value
+from .text import in_order, message, value
 
 __all__ = ["DoesNotStop", "Experiment", "Explorer", "NoCoroutine", "explore"]
 
@@ -148,15 +149,15 @@ class Experiment:
 
     def begin(self, values: dict[str, Any]) -> None:
         """Make the first run, and wait for it."""
-        self.move(values)
         try:
+            self.move(values)
             while not self._runs.wait_idle(0.5):
                 pass
         except KeyboardInterrupt:
             if not self.real:
                 raise
             self.stop()
-            self._runs.wait_idle(2 * _GRACE)
+            self._runs.wait_idle(_GRACE + 10)  # which is enough for a picture
         if isinstance(self.error, NoCoroutine):
             raise self.error
 

@@ -6,9 +6,10 @@ import ipywidgets as widgets
 
 from ..camera.run import Lane, Run
 from ..camera.steps import Steps
+from ..camera.texts import plain
 from .picture import Picture, PictureBox
 from .plot import png, timeline
-from .text import escaped, plain
+from .text import escaped
 
 __all__ = ["be_the_loop"]
 

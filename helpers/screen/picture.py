@@ -9,7 +9,7 @@ import ipywidgets as widgets
 from traitlets import Unicode
 
 from ..camera.run import Run
-from .text import plain
+from ..camera.texts import plain
 
 __all__ = ["Picture", "PictureBox", "button"]
 

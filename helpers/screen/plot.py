@@ -24,8 +24,9 @@ from matplotlib.text import Text
 
 from ..camera.fastforward import Deadlock
 from ..camera.run import Lane, Run, Segment, State
+from ..camera.texts import plain
 from .style import StyledFigure, in_our_style, lock
-from .text import Font, as_drawn, cut, in_order, plain, width
+from .text import Font, as_drawn, cut, in_order, width
 
 __all__ = ["compare", "curve", "png", "timeline"]
 

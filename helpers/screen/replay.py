@@ -14,9 +14,10 @@ import ipywidgets as widgets
 from ..camera.chain import is_own
 from ..camera.run import Lane, Run, Segment
 from ..camera.steps import Step, Steps
+from ..camera.texts import plain
 from .picture import Picture, PictureBox, button
 from .plot import png, timeline
-from .text import escaped, plain
+from .text import escaped
 
 __all__ = ["Replay", "replay"]
 

@@ -59,6 +59,9 @@ class StyledFigure(Figure):
         with in_our_style():
             super().savefig(*args, **kwargs)
 
+    def __repr__(self) -> str:
+        return super().__repr__().replace("StyledFigure", "Figure")  # one as any other
+
 
 def _is_the_users(record: logging.LogRecord) -> bool:
     return threading.get_ident() != _thread

@@ -14,39 +14,14 @@ from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from matplotlib.ft2font import FT2Font
 
-__all__ = ["Font", "as_drawn", "cut", "escaped", "in_order", "message", "plain", "value", "width"]
+from ..camera.texts import escape, kind_name, message_of, plain
 
-_SHAPING = set(
-    "\u200c\u200d\u200e\u200f"
-)  # Persian, the scripts of India, emoji; the order of words
+__all__ = ["Font", "as_drawn", "cut", "escaped", "in_order", "message", "value", "width"]
+
 _INK = {"L", "N", "P", "S"}  # the kinds of characters that cannot be empty
 _DPI = 100  # at which widths are rounded to whole dots, as they are when drawn
 _renderer: Any = RendererAgg(1, 1, _DPI)  # type: ignore[no-untyped-call]  # only to measure
 _NO_LETTERS = re.compile("last ?resort|blank|notdef", re.IGNORECASE)  # fonts that have but boxes
-
-
-def plain(text: str, most: int | None = None, *, keep: str = "") -> str:
-    r"""The text with control characters escaped, save those to `keep`, and not too long.
-
-    Examples
-    --------
-    >>> print(plain("a\0b\u202ec\ud800"), plain("ein langer Name", 9))
-    a\x00b\u202ec\ud800 ein lang…
-    """
-    if most is not None and len(text) > most:
-        text = text[: most - 1] + "…"
-    if text.isprintable():
-        return text
-    text = "".join(c if c in keep or _is_letter(c) else _escape(c) for c in text)
-    return text if most is None or len(text) <= most else text[: most - 1] + "…"
-
-
-def _is_letter(c: str) -> bool:
-    return c.isprintable() or c in _SHAPING or unicodedata.category(c) == "Zs"
-
-
-def _escape(c: str) -> str:
-    return c.encode("unicode_escape").decode()
 
 
 def in_order(text: str) -> str:
@@ -75,12 +50,8 @@ def message(error: BaseException, most: int = 300) -> str:
     >>> message(ValueError("no such shard"))
     'ValueError: no such shard'
     """
-    try:
-        text = str(error)
-    except BaseException:  # its own code: anything can come
-        text = ""
-    first = text[: 2 * most].strip().partition("\n")[0]
-    return plain(type(error).__name__ + (f": {first}" if first else ""), most)
+    said = message_of(error)
+    return plain(kind_name(error) + (f": {said}" if said else ""), most)
 
 
 def value(of: Any, most: int = 60) -> str:
@@ -94,7 +65,7 @@ def value(of: Any, most: int = 60) -> str:
     try:
         text = repr(of[:most] if type(of) in (str, bytes) else of)
     except BaseException:  # its own code: anything can come
-        text = f"<{type(of).__name__}>"
+        text = f"<{kind_name(of)}>"
     return plain(text, most)
 
 
@@ -137,7 +108,7 @@ def _in_families(text: str, font: Font) -> tuple[str, tuple[str, ...]]:
         return text, (font.family,)
     has = _families({c for c in text if not c.isascii()}, font)
     others = sorted({name for name in has.values() if name and name != font.family})
-    drawn = "".join(c if c.isascii() or has[c] else _escape(c) for c in text)
+    drawn = "".join(c if c.isascii() or has[c] else escape(c) for c in text)
     return drawn, (font.family, *others)
 
 

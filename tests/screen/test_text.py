@@ -17,6 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 
+from helpers.camera.texts import plain
 from helpers.screen import text as module
 from helpers.screen.style import in_our_style
 from helpers.screen.text import (
@@ -26,7 +27,6 @@ from helpers.screen.text import (
     escaped,
     in_order,
     message,
-    plain,
     value,
     width,
 )

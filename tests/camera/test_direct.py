@@ -1,0 +1,161 @@
+"""The calls that the root awaits directly: when each began, ended and how, and what it kept."""
+
+import asyncio
+import weakref
+from collections.abc import AsyncIterator
+from contextlib import aclosing, suppress
+from typing import Any
+
+import pytest
+from test_trace import film, one
+
+from helpers.camera.clock import busy, simulate
+
+
+class Thing:
+    """Something that can be watched as it goes."""
+
+
+async def holds_a_thing(gone: list[str], fails: bool = False) -> None:
+    thing = Thing()
+    weakref.finalize(thing, gone.append, "gone")
+    await asyncio.sleep(1)
+    if fails:
+        raise ValueError
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_a_call_held_is_gone_when_it_has_ended(fails: bool) -> None:
+    """In the very step in which it ends, before its caller does another thing."""
+    gone: list[str] = []
+    seen: list[list[str]] = []
+
+    async def main() -> None:
+        with suppress(ValueError):
+            await holds_a_thing(gone, fails)
+        seen.append(list(gone))
+        await asyncio.sleep(1)
+
+    run = simulate(main)
+    assert seen == [["gone"]]
+    assert [lane.ending for lane in run.lanes] == ["failed" if fails else "done"]
+
+
+def test_what_a_call_by_name_held_is_gone_at_the_end_of_the_step() -> None:
+    """Its coroutine is still held when it has ended."""
+    gone: list[str] = []
+
+    async def main() -> None:
+        call = holds_a_thing(gone)
+        await call
+        await asyncio.sleep(1)
+        assert gone == ["gone"] and call is not None
+
+    assert simulate(main).error is None
+
+
+def test_a_call_ends_in_the_middle_of_a_step() -> None:
+    """What its caller computes after it is the caller's, and not the call's."""
+
+    async def main() -> None:
+        await one("a")
+        busy(2)
+        await one("b")
+
+    told = (
+        "main waiting for one('a', 1.0) 0-1, main running 1-3, main waiting for one('b', 1.0) 3-4"
+    )
+    assert film(main) == [
+        f"main() 0-4 done: {told}",
+        "one('a', 1.0) 0-1 done: one waiting for sleep 0-1",
+        "one('b', 1.0) 3-4 done: one waiting for sleep 3-4",
+    ]
+
+
+# --- Generators that are left --------------------------------------------------------------
+
+
+async def ticks(cleans_up: bool = False) -> AsyncIterator[int]:
+    try:
+        for tick in range(9):
+            await asyncio.sleep(1)
+            yield tick
+    finally:
+        if cleans_up:
+            await asyncio.sleep(0.5)
+
+
+async def by_break() -> None:
+    async for _ in ticks():
+        break
+    await asyncio.sleep(5)
+
+
+async def by_break_with_a_name() -> None:
+    generator = ticks()
+    async for _ in generator:
+        break
+    await asyncio.sleep(5)
+    await generator.aclose()  # type: ignore[attr-defined]
+
+
+async def by_aclosing() -> None:
+    async with aclosing(ticks()) as generator:  # type: ignore[type-var]
+        async for _ in generator:
+            break
+    await asyncio.sleep(5)
+
+
+async def by_aclosing_that_cleans_up() -> None:
+    async with aclosing(ticks(cleans_up=True)) as generator:  # type: ignore[type-var]
+        async for _ in generator:
+            break
+    await asyncio.sleep(5)
+
+
+async def by_an_error() -> None:
+    with suppress(ValueError):
+        async for _ in ticks():
+            raise ValueError
+    await asyncio.sleep(5)
+
+
+@pytest.mark.parametrize(
+    "main", [by_break, by_break_with_a_name, by_aclosing, by_aclosing_that_cleans_up, by_an_error]
+)
+def test_leaving_a_generator_is_drawn_as_it_was(main: Any) -> None:
+    """Nobody holds the loop, nothing is left running, and the generator has ended well."""
+    run = simulate(main)
+    assert (run.error, run.held, run.pending) == (None, 0.0, [])
+    (lane,) = (lane for lane in run.lanes if lane.name.startswith("ticks"))
+    assert lane.ending == "done"
+    assert run.seconds == (6.5 if main is by_aclosing_that_cleans_up else 6.0)
+
+
+def test_a_generator_that_fails_has_failed() -> None:
+    """It did not only stop."""
+
+    async def breaks() -> AsyncIterator[int]:
+        await asyncio.sleep(1)
+        yield 1
+        raise ValueError
+
+    async def main() -> None:
+        with suppress(ValueError):
+            async for _ in breaks():
+                pass
+        await asyncio.sleep(1)
+
+    (lane,) = simulate(main).lanes
+    assert lane.ending == "failed"
+
+
+def test_a_root_that_is_cancelled_cancels_its_call() -> None:
+    """And not fails it."""
+
+    async def main() -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await one("a")
+
+    assert [lane.ending for lane in simulate(main).lanes] == ["cancelled"]
