@@ -28,6 +28,7 @@ from .cpython import (
 )
 from .direct import DirectCalls
 from .door import FilmedQueue, close_door, filming, open_door
+from .prints import BoundedText
 from .run import Ending, LaneLog, Run, State
 from .texts import kind_name
 
@@ -70,10 +71,12 @@ class Camera:
         self.closed_at = 0.0
         self._stopped = False
 
-    async def film(self, coroutine: Coroutine[Any, Any, Any]) -> Run:
+    async def film(
+        self, coroutine: Coroutine[Any, Any, Any], text: BoundedText | None = None
+    ) -> Run:
         """Run `coroutine` in the task that awaits this, filmed with all its descendants.
 
-        Tasks that it leaves behind go on, unfilmed. Exits, and a cancellation of the task itself,
+        Tasks that it leaves behind go on, unfilmed. What it printed stands in `text`. Exits, and a cancellation of the task itself,
         leave by the caller, as they do from a plain ``await``.
         """
         value, error = None, None
@@ -105,7 +108,7 @@ class Camera:
             queue.unfilm(task, root, now)
             self._root_ended(error, now)
             close_door(queue)
-        return self.run(value, error)
+        return self.run(value, error, "" if text is None else text.value())
 
     def film_all(self, loop: Any, clock: Callable[[], float] | None = None) -> None:
         """Film all that the loop will run: its first task is the root."""

@@ -205,8 +205,7 @@ class Experiment:
         try:
             with collected() as text:
                 if request.real:
-                    run = self._in_thread(request)
-                    run.output = text.value()
+                    run = self._in_thread(request, text)
                 else:
                     call = _Call(self.function, **request.values)
                     run = simulate(call, max_turns=_TURNS, patience=_PATIENCE)
@@ -215,13 +214,13 @@ class Experiment:
             self._say(request, error)
         self._tell_whether_it_runs()
 
-    def _in_thread(self, request: _Request) -> Run:
+    def _in_thread(self, request: _Request, text: BoundedText) -> Run:
         """Run it on a loop and in a thread of its own, where it stays if it does not stop."""
         ended: concurrent.futures.Future[Run] = concurrent.futures.Future()
 
         def work() -> None:
             try:
-                ended.set_result(asyncio.run(self._film(request)))
+                ended.set_result(asyncio.run(self._film(request, text)))
             except BaseException as error:
                 ended.set_exception(error)
 
@@ -242,8 +241,7 @@ class Experiment:
         try:
             with collected() as text:
                 self._redraw(request, text, least)
-                run = await self._film(request)
-                run.output = text.value()
+                run = await self._film(request, text)
             self._frames.ask((request, run, None))
         except BaseException as error:  # an exit, too: it would end the kernel
             self._frames.ask((request, error, None))
@@ -258,13 +256,13 @@ class Experiment:
         loop = asyncio.get_running_loop()
         request.redraws = loop.call_later(_FRAME, self._redraw, request, text, least)
 
-    async def _film(self, request: _Request) -> Run:
+    async def _film(self, request: _Request, text: BoundedText) -> Run:
         loop, camera = asyncio.get_running_loop(), request.camera
         limit = loop.call_later(_LONGEST, camera.stop)
         loop.call_soon(self._began, request)
         try:
             with interruptible(camera):
-                return await camera.film(_Call(self.function, **request.values)())
+                return await camera.film(_Call(self.function, **request.values)(), text)
         finally:
             limit.cancel()
 
