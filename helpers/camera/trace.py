@@ -76,8 +76,8 @@ class Camera:
     ) -> Run:
         """Run `coroutine` in the task that awaits this, filmed with all its descendants.
 
-        Tasks that it leaves behind go on, unfilmed. What it printed stands in `text`. Exits, and a cancellation of the task itself,
-        leave by the caller, as they do from a plain ``await``.
+        Tasks that it leaves behind go on, unfilmed. Exits, and a cancellation of the task itself,
+        leave by the caller, as they do from a plain ``await``. What it printed stands in `text`.
         """
         value, error = None, None
         self.task = task = asyncio.current_task()
