@@ -3,7 +3,8 @@
 import asyncio
 import gc
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 
 from helpers.camera import Run, record, simulate
 
@@ -35,14 +36,10 @@ def recorded(tasks: int) -> Run:
 
 def rows(rounds: int = ROUNDS, tasks: int = 5_000, lanes: int = 10_000) -> Iterator[Row]:
     what = f"{tasks:,} tasks × {STEPS} sleep(0): "
-    works: dict[str, Callable[[], object]] = {
-        "plain": lambda: plain(tasks),
-        "recorded": lambda: recorded(tasks),
-    }
     try:
         from viztracer import VizTracer
     except ImportError:  # as on a Python that is too new for it
-        yield Row(what + "record", "", "viztracer", "is not installed")
+        traced = None
     else:
 
         def traced() -> VizTracer:
@@ -52,10 +49,12 @@ def rows(rounds: int = ROUNDS, tasks: int = 5_000, lanes: int = 10_000) -> Itera
             tracer.stop()
             return tracer  # to read or save what it noted would take many times longer
 
-        works["traced"] = traced
-    took = by_turns(rounds, **works)
+    works = {"plain": partial(plain, tasks), "recorded": partial(recorded, tasks)}
+    took = by_turns(rounds, **works, **({"traced": traced} if traced else {}))
     yield compared(took, "recorded", "plain", what + "record", "unrecorded", 2.2)
-    if "traced" in took:
+    if not traced:
+        yield Row(what + "record", "", "viztracer", "is not installed")
+    else:
         yield compared(took, "recorded", "traced", what + "record", "viztracer, log_async", 1.0)
         yield compared(took, "traced", "plain", what + "viztracer instead", "unrecorded")
     yield from _memory(lanes)
