@@ -49,6 +49,7 @@ __all__ = [
     "replace_method",
     "set_ready_queue",
     "takes_its_first_step_at_once",
+    "task_name",
     "trim_source_traceback",
     "unwrap_awaitable",
     "waits_for",
@@ -258,10 +259,17 @@ def asks_to_cancel(task: Any, handle: Any) -> bool:
     """Tell whether the step that a handle stands for begins with a CancelledError."""
     if task._must_cancel:
         return True
-    for future in handle._args or ():
-        if isinstance(future, asyncio.Future) and asyncio.Future.cancelled(future):
-            return True
-    return False
+    return any(
+        asyncio.isfuture(future) and future.cancelled()  # the one that woke it
+        for future in handle._args or ()
+    )
+
+
+def task_name(task: Any) -> str:
+    """Return a task's name, also of a class of the learner's that says another."""
+    kind = asyncio.Task if isinstance(task, asyncio.Task) else _PyTask
+    name: str = kind.get_name(task)
+    return name
 
 
 def error_of(task: Any) -> BaseException | None:

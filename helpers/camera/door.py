@@ -26,6 +26,7 @@ from .cpython import (
     is_running,
     set_ready_queue,
     takes_its_first_step_at_once,
+    task_name,
     trim_source_traceback,
     waits_for,
     woken_task,
@@ -119,7 +120,7 @@ class FilmedQueue(deque[asyncio.Handle]):
             self.task, self.lane, self._start, self._asked_again = task, lane, now, False
             if lane.direct is None and lane.outer is None:
                 if lane.task_name is None:
-                    lane.task_name = asyncio.Task.get_name(task)
+                    lane.task_name = task_name(task)
                 lane.log.extend((lane, "running", now, None))
             else:
                 self._enter(lane, task, handle, now)
@@ -162,7 +163,7 @@ class FilmedQueue(deque[asyncio.Handle]):
     def _enter(self, lane: LaneLog | None, task: Any, handle: Any, now: float) -> None:
         while lane is not None:
             if lane.task_name is None:
-                lane.task_name = asyncio.Task.get_name(task)
+                lane.task_name = task_name(task)
             if lane.direct is not None:
                 lane.direct.enter(task, handle, now)
                 lane.camera.note(lane.direct.lane(), "running", now)
@@ -249,7 +250,7 @@ class FilmedQueue(deque[asyncio.Handle]):
                 self.task, self.lane, self._start = maker, outer, now
                 if outer is not None:
                     outer.camera.note(_at_work(outer), "running", now)
-            lane.task_name = asyncio.Task.get_name(task)
+            lane.task_name = task_name(task)
             if not task.done():
                 self.film(camera, task, lane)
             self._tell(task, lane, start, now)

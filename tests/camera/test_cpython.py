@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers.camera.chain import call_name, follow_awaits
+from helpers.camera.clock import simulate
 from helpers.camera.cpython import (
     STEP,
     bytecode_line,
@@ -317,6 +318,21 @@ def test_each_step_of_a_task_is_known(make: Any) -> None:
 
     future: Any = None
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("make", [asyncio.Task, Own, asyncio.tasks._PyTask])  # type: ignore[attr-defined]
+def test_tasks_of_each_class_are_filmed(make: Any) -> None:
+    """By their names, and how they ended."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        tasks = [make(sleeps(), loop=loop, name=name) for name in ("a", "b")]
+        await asyncio.sleep(0)
+        tasks[0].cancel()
+        await asyncio.wait(tasks)
+
+    run = simulate(main)
+    assert [(lane.name, lane.ending) for lane in run.lanes] == [("a", "cancelled"), ("b", "done")]
 
 
 def test_a_step_of_c_has_a_type_of_its_own() -> None:
