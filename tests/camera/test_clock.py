@@ -518,7 +518,7 @@ def test_the_traceback_of_an_error_is_the_program_s_own() -> None:
     assert isinstance(error, ExceptionGroup)
     for each, calls in (error, ["group", "__aexit__"]), (error.exceptions[0], ["boom"]):
         frames = traceback.extract_tb(each.__traceback__)
-        assert [frame.name for frame in frames] == calls
+        assert [frame.name for frame in frames if frame.name != "_aexit"] == calls  # since 3.14
 
 
 def test_a_forgotten_await_is_warned_of_each_time_in_the_program_s_own_line() -> None:
@@ -611,7 +611,8 @@ def test_prints_of_other_threads() -> None:
     async def program() -> None:
         print("program")
         begun.set()
-        assert printed.wait(10)
+        while not printed.is_set():
+            pass
 
     thread = threading.Thread(target=bystander)
     with a_screen() as screen:
@@ -687,6 +688,7 @@ def test_interrupt(busily: bool) -> None:
             while True:
                 if not busily:
                     await asyncio.sleep(0)
+                len("")  # in a tighter loop an error may skip the `finally` (cpython#130279)
         finally:
             stopped.set()
 
@@ -724,9 +726,13 @@ def test_record_keeps_errors() -> None:
 def test_record_of_real_io() -> None:
     """Threads and processes are for `record`; a thread's result is what the program waits for."""
 
+    def slowly() -> str:
+        time.sleep(0.1)  # a thread that has ended already is not waited for
+        return "thread"
+
     async def program() -> tuple[str, int]:
         process = await asyncio.create_subprocess_exec(sys.executable, "-c", "")
-        return await asyncio.to_thread(lambda: "thread"), await process.wait()
+        return await asyncio.to_thread(slowly), await process.wait()
 
     run = asyncio.run(record(program()))
     assert run.result == ("thread", 0)

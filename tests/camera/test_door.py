@@ -122,8 +122,8 @@ def test_an_eager_task_takes_its_first_step_inside_another(way: str) -> None:
     run = simulate(main)
     assert run.result == ["a", "b"]
     assert [(lane.name, lane.start, lane.end, lane.ending) for lane in run.lanes] == [
-        ("job('a', 'False')", 0.0, 1.0, "done"),
-        ("job('b', 'True')", 1.0, 4.0, "done"),
+        ("job('a', False)", 0.0, 1.0, "done"),
+        ("job('b', True)", 1.0, 4.0, "done"),
     ]
     assert run.held == 2.5
     held = [(s.start, s.end) for s in run.root.segments if s.state == "running" and s.end > s.start]
