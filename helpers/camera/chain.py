@@ -206,7 +206,7 @@ def arguments(frame: FrameType | None, most: int = 2) -> tuple[str, ...]:
     for value in values:
         try:
             text = _shown(value)
-        except ValueError:  # a number too long to be written
+        except Exception:  # a number too long to be written, a class with odd descriptors
             continue
         if text is not None:
             shown.append(text)

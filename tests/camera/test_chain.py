@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import doctest
+import enum
 import json
 import pathlib
 import types
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
@@ -315,6 +316,48 @@ def test_arguments(given: tuple[Any, ...], shown: tuple[str, ...]) -> None:
     coroutine = call(*given)
     assert arguments(coroutine.cr_frame) == shown
     coroutine.close()
+
+
+def test_nothing_of_an_argument_is_run_to_name_a_lane() -> None:
+    """Neither a property nor a `__getattr__`; plain attributes, slots and fields are shown."""
+
+    class Asked:
+        def __getattr__(self, name: str) -> Any:
+            raise AssertionError(name)
+
+    class Property:
+        @property
+        def name(self) -> str:
+            raise AssertionError
+
+    class Slots:
+        __slots__ = ("name",)
+
+    class Pair(NamedTuple):
+        name: str
+
+    class Colour(enum.Enum):
+        RED = 1
+
+    class Text(str):
+        def __repr__(self) -> str:
+            raise AssertionError
+
+    class Task(asyncio.Future[Any]):
+        """Of a class whose `__dict__` is not to be had."""
+
+    slots = Slots()
+    slots.name = "slots"
+    for value in (Asked(), Property(), Text("text"), Asked, Task(loop=asyncio.new_event_loop())):
+        coroutine = call(value, 7)
+        assert arguments(coroutine.cr_frame) == ("7", "'c'")
+        coroutine.close()
+        if isinstance(value, Task):
+            value.get_loop().close()
+    for value, shown in ((slots, "'slots'"), (Pair("pair"), "'pair'"), (Colour.RED, "'RED'")):
+        coroutine = call(value, 7)
+        assert arguments(coroutine.cr_frame) == (shown, "7")
+        coroutine.close()
 
 
 def test_arguments_of_nothing() -> None:
