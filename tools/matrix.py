@@ -30,11 +30,16 @@ WAYS = ["disabled", "perCommTarget", "perComm"]  # JupyterLab's commsOverSubshel
 BROWSER = ["tests/browser", "--ignore", "tests/browser/test_voila.py"]
 CHECKS = {
     "unit": ["tests", "--ignore", "tests/browser"],  # for one kernel of each Python
+    "worst": ["tests/worst"],  # once more for the others
     "nbval": ["notebooks"],
     "voila": ["tests/browser/test_voila.py"],
     **dict.fromkeys(WAYS, BROWSER),
 }
-SHORT = {"nbval": ["notebooks/02_event_loop.ipynb"], "perComm": ["tests/browser/test_kernels.py"]}
+SHORT = {
+    "worst": ["tests/worst"],
+    "nbval": ["notebooks/02_event_loop.ipynb"],
+    "perComm": ["tests/browser/test_kernels.py"],
+}
 PIP = ["-m", "pip", "--disable-pip-version-check", "install", "--no-compile", "--quiet"]
 TESTS = ["-n", "3", "--dist", "load", "--maxschedchunk", "1"]
 NBVAL = ["-n", "3", "--dist", "loadfile", "-p", "guard.plugin", "--nbval", "--nbval-current-env"]

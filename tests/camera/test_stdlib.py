@@ -23,11 +23,11 @@ PART = [
     "test_runners",
     "test_tasks.CTask_CFuture_Tests",
     "test_tasks.PyTask_PyFuture_Tests",
+    "test_tasks.CTask_CFuture_SubclassTests",
+    "test_futures2",
     "test_tasks.CoroutineGatherTests",
     "test_tasks.FutureGatherTests",
 ]
-BY_NATURE: dict[str, tuple[tuple[int, int], str]] = {}
-"""Those that cannot pass: since which Python they ask for it, and why not."""
 
 
 def installed() -> bool:
@@ -53,10 +53,9 @@ def both(names: list[str], folder: Path) -> list[Any]:
 
 
 def unexpected(plain: dict[str, str], filmed: dict[str, str]) -> list[str]:
-    """What passes without a camera and fails with one, unless by nature, and then the reverse."""
-    known = {name for name, (since, _) in BY_NATURE.items() if sys.version_info >= since}
+    """What passes without a camera and fails with one."""
     passed = [name for name, ending in plain.items() if ending == "passed"]
-    return [n for n in passed if (filmed.get(n) == "passed") == (n.rpartition(".")[2] in known)]
+    return [name for name in passed if filmed.get(name) != "passed"]
 
 
 @pytest.mark.skipif(not installed(), reason="this Python came without its own tests")
@@ -73,7 +72,7 @@ def unexpected(plain: dict[str, str], filmed: dict[str, str]) -> list[str]:
 )
 @pytest.mark.filterwarnings("default:ended otherwise")
 def test_the_same_tests_pass(names: list[str], tmp_path: Path) -> None:
-    """All but those which cannot, by their nature; each of these still cannot.
+    """All of them.
 
     A busy machine makes tests fail too, filmed or not. So what ended otherwise, which is told, is
     run alone: three times filmed, and each time it must end as it does without a camera.
