@@ -188,14 +188,14 @@ class _Program:
         self.stopped = (
             f"it had not ended after {patience:g} real seconds, in which its loop turned "
             f"{self.loop.turns:,} times; look for a loop without a way out, or, if it is meant to "
-            f"take so long, allow more with patience={2 * patience:g}"
+            f"take so long, allow more: simulate(..., patience={2 * patience:g})"
         )
         self.loop.max_turns = -1
         if not self._ends_within(0.2):
             self.stopped = (
                 f"after {patience:g} real seconds {self._where()} still held the loop; look for a "
                 "loop without an await, or a slow call; if it is meant to take so long, allow "
-                f"more with patience={2 * patience:g}"
+                f"more: simulate(..., patience={2 * patience:g})"
             )
             self._interrupt()
 
@@ -301,7 +301,7 @@ class _Program:
 
     def _too_many_turns(self) -> str:
         still = self.loop.turns - self.loop.last_turn_with_time
-        more = f"allow more with max_turns={2 * self.max_turns:_}"
+        more = f"allow more: simulate(..., max_turns={2 * self.max_turns:_})"
         if still > _STILL:
             return (
                 f"no time passed in the last {still:,} turns of its loop, at "

@@ -6,6 +6,7 @@ instructions of compiled code, and what hides behind the interpreter's own await
 
 from __future__ import annotations
 
+import _asyncio
 import asyncio
 import ctypes
 import dis
@@ -17,6 +18,7 @@ from collections import deque
 from collections.abc import Callable
 from functools import cache
 from operator import attrgetter
+from pathlib import Path
 from types import (
     AsyncGeneratorType,
     BuiltinMethodType,
@@ -194,6 +196,11 @@ def replace_method(kind: type, name: str, method: Any) -> Any:
 # --- Tasks -------------------------------------------------------------------------------------
 
 
+# As they are, whatever nest_asyncio has put in the place of `asyncio.Task`.
+_CTask: Any = _asyncio.Task
+_PyTask: Any = asyncio.tasks._PyTask  # type: ignore[attr-defined]
+
+
 class _OneStep:
     """Stands in for a loop, to see by what a task asks for its first step."""
 
@@ -212,7 +219,7 @@ def _step_type() -> type:
 
     loop: Any = _OneStep()
     coroutine = nothing()
-    task: Any = asyncio.Task(coroutine, loop=loop)
+    task: Any = _CTask(coroutine, loop=loop)
     task._log_destroy_pending = False
     coroutine.close()
     return type(loop.asked[0])
@@ -222,9 +229,8 @@ STEP: Any = _step_type()
 """The type of what a task of C gives its loop for a step: its `__self__` is the task."""
 WAKE_UP = "task_wakeup"
 """The name of what it gives to the future that it waits for, likewise."""
-_PyTask: Any = asyncio.tasks._PyTask  # type: ignore[attr-defined]
 _PY_STEPS = (_PyTask._Task__step, _PyTask._Task__wakeup)
-_is_task: dict[type, bool] = {asyncio.Task: True, _PyTask: True}
+_is_task: dict[type, bool] = {_CTask: True, _PyTask: True}
 
 
 def is_task(thing: Any) -> bool:
@@ -232,7 +238,7 @@ def is_task(thing: Any) -> bool:
     kind = type(thing)
     known = _is_task.get(kind)
     if known is None:
-        known = issubclass(kind, asyncio.Task | _PyTask)
+        known = issubclass(kind, (_CTask, _PyTask))
         if len(_is_task) < 1_000:
             _is_task[kind] = known
     return known
@@ -267,7 +273,7 @@ def asks_to_cancel(task: Any, handle: Any) -> bool:
 
 def task_name(task: Any) -> str:
     """Return a task's name, also of a class of the learner's that says another."""
-    kind = asyncio.Task if isinstance(task, asyncio.Task) else _PyTask
+    kind = _CTask if isinstance(task, _CTask) else _PyTask
     name: str = kind.get_name(task)
     return name
 
@@ -324,11 +330,14 @@ def takes_its_first_step_at_once(loop: Any, options: dict[str, Any]) -> bool:
     return factory is not None and factory is getattr(_EAGER, "__code__", None)
 
 
-def trim_source_traceback(task: Any, filename: str) -> None:
-    """Leave out frames of a file from where debug mode says that a task was made."""
-    if task._source_traceback:
-        kept = [frame for frame in task._source_traceback if frame.filename != filename]
-        task._source_traceback[:] = kept
+_HERE = str(Path(__file__).parent)
+
+
+def trim_source_traceback(made: Any) -> None:
+    """Leave out the camera from where debug mode says that a task or a handle was made."""
+    frames = made._source_traceback
+    if frames:
+        frames[:] = [frame for frame in frames if not frame.filename.startswith(_HERE)]
 
 
 # --- The loop ----------------------------------------------------------------------------------

@@ -58,7 +58,7 @@ class FilmedQueue(deque[asyncio.Handle]):
     """
 
     __slots__ = ("_asked_again", "_below", "_start", "cameras", "clock", "lane", "lanes", "loop",
-                 "task", "whole")  # fmt: skip
+                 "make_task", "task", "whole")  # fmt: skip
 
     def __init__(
         self, loop: Any, handles: Iterable[asyncio.Handle] = (), clock: Any = None
@@ -68,6 +68,7 @@ class FilmedQueue(deque[asyncio.Handle]):
         self.clock: Callable[[], float] = clock or clock_of(loop)
         self.lanes: dict[int, LaneLog] = {}
         self.cameras = 0
+        self.make_task: Any = None  # the loop's own way to make a task
         self.whole: Camera | None = None
         self.task: Any = None
         self.lane: LaneLog | None = None
@@ -109,6 +110,8 @@ class FilmedQueue(deque[asyncio.Handle]):
         now = self.clock()
         if self.task is not None:
             self._step_ended(now)
+        if self._below:
+            self._come_back(now)
         callback = handle._callback  # type: ignore[attr-defined]
         kind = type(callback)
         if kind is STEP or (kind is BuiltinMethodType and callback.__name__ == WAKE_UP):
@@ -130,6 +133,8 @@ class FilmedQueue(deque[asyncio.Handle]):
         """Count them: the loop does so before each turn, when the last step is over."""
         if self.task is not None:
             self._step_ended(self.clock())
+        if self._below:
+            self._come_back(self.clock())
         return _count(self)
 
     # Steps.
@@ -206,6 +211,9 @@ class FilmedQueue(deque[asyncio.Handle]):
             self._below.append((task, lane, self._start))
             return
         self._tell(task, lane, self._start, now)
+
+    def _come_back(self, now: float) -> None:
+        """Tell of steps that ran a loop themselves, once they are over."""
         while self._below and not _is_at_work(self._below[-1][0]):
             self._asked_again = False
             self._tell(*self._below.pop(), now)
@@ -230,10 +238,10 @@ class FilmedQueue(deque[asyncio.Handle]):
 
     def create_task(self, coroutine: Any, **options: Any) -> Any:
         """Make a task, as `loop.create_task`, and film its first step if that is taken at once."""
-        make = type(self.loop).create_task
+        make = self.make_task
         camera = self._camera_here(options.get("context"))
         if camera is None or not takes_its_first_step_at_once(self.loop, options):
-            task = make(self.loop, coroutine, **options)
+            task = make(coroutine, **options)
         else:
             outer, lane = self.lane, camera.call_created(coroutine)
             start = self.clock()
@@ -244,7 +252,7 @@ class FilmedQueue(deque[asyncio.Handle]):
             lane.log.extend((lane, "running", start, None))
             maker, self.task = self.task, None
             try:
-                task = make(self.loop, coroutine, **options)
+                task = make(coroutine, **options)
             finally:
                 now = self.clock()
                 self.task, self.lane, self._start = maker, outer, now
@@ -254,7 +262,7 @@ class FilmedQueue(deque[asyncio.Handle]):
             if not task.done():
                 self.film(camera, task, lane)
             self._tell(task, lane, start, now)
-        trim_source_traceback(task, __file__)
+        trim_source_traceback(task)
         return task
 
     def _camera_here(self, context: Any) -> Camera | None:
@@ -298,6 +306,7 @@ def open_door(loop: Any, clock: Callable[[], float] | None = None) -> FilmedQueu
         queue = get_ready_queue(loop)
         assert isinstance(queue, FilmedQueue)
         if EAGER_TASKS:
+            queue.make_task = loop.create_task
             loop.create_task = queue.create_task
     queue.cameras += 1
     return queue
@@ -309,4 +318,6 @@ def close_door(queue: FilmedQueue) -> None:
     if not queue.cameras:
         if EAGER_TASKS:
             del queue.loop.create_task
+            if queue.make_task != queue.loop.create_task:  # somebody had put that in its place
+                queue.loop.create_task = queue.make_task
         set_ready_queue(queue.loop, deque)

@@ -83,7 +83,11 @@ class Camera:
         self.task = task = asyncio.current_task()
         asked = task.cancelling() if task else 0
         loop = asyncio.get_running_loop()
-        queue = open_door(loop)
+        try:
+            queue = open_door(loop)
+        except TypeError:
+            coroutine.close()
+            raise
         self.begin(loop, queue)
         root = self.call_created(coroutine)
         root.task_name = "Task-"  # it is called by its own name, not by that of its task
@@ -98,16 +102,17 @@ class Camera:
             error = without_the_camera(raised)
             if isinstance(raised, KeyboardInterrupt | SystemExit | GeneratorExit):
                 raise
-            if isinstance(raised, asyncio.CancelledError) and task and task.cancelling() > asked:
-                if not self._stopped:
-                    raise
-                task.uncancel()
+            asked_to = task is not None and task.cancelling() > asked
+            if isinstance(raised, asyncio.CancelledError) and asked_to and not self._stopped:
+                raise
         finally:
             filming.reset(token)
             now = self.time()
             queue.unfilm(task, root, now)
             self._root_ended(error, now)
             close_door(queue)
+            while self._stopped and task is not None and task.cancelling() > asked:
+                task.uncancel()
         return self.run(value, error, "" if text is None else text.value())
 
     def film_all(self, loop: Any, clock: Callable[[], float] | None = None) -> None:
@@ -220,13 +225,18 @@ class Camera:
         seen: Any = what
         if waited is None:
             state = "ready"
-        elif what is None:
+        elif what is None or what.co_qualname == _FUTURE:
             seen = self._kind(waited)
         if root:
             own = lane.direct.suspend(own, seen, now)
             lane = lane.direct.lane()
-        ran = self._ran(lane, own) if lane.calls_below or len(own) > 1 else lane.code
-        callers = [(code_of(call), _lasti(call)) for call in own[:-1]] if len(own) > 1 else ()
+        if lane.calls_below:
+            ran = self._ran(lane, own)
+        else:
+            ran = lane.code
+            if len(own) > 1:
+                lane.calls_below = tuple(map(weakref.ref, own[1:]))
+        callers = [_place(call) for call in own[:-1]] if len(own) > 1 else ()
         self.log.extend((lane, state, now, (code, lasti, seen, until, ran, callers)))
 
     @staticmethod
@@ -308,6 +318,8 @@ class Camera:
         From whichever thread; or if `at_once` from the loop's own, even in the midst of a step of
         the program: all its tasks are cancelled then, so that none takes another step first.
         """
+        if self.loop is None:
+            return  # it has not begun
         self._stopped = True
         if at_once:
             for task in self.tasks():
@@ -351,6 +363,11 @@ def without_the_camera(error: BaseException) -> BaseException:
     return error.with_traceback(traceback)
 
 
-def _lasti(call: Any) -> int:
+_FUTURE = "Future.__await__"  # the call behind a bare future, where that is not written in C
+
+
+def _place(call: Any) -> tuple[CodeType, int]:
+    if type(call) is CoroutineType:
+        return call.cr_code, call.cr_frame.f_lasti  # type: ignore[union-attr]
     frame = frame_of(call)
-    return -1 if frame is None else frame.f_lasti
+    return code_of(call), -1 if frame is None else frame.f_lasti

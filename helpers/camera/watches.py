@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any
 
 from .chain import is_own
+from .cpython import trim_source_traceback
 from .fastforward import FastForwardLoop
 from .trace import busy_now
 
@@ -40,14 +41,27 @@ class SimulatedLoop(FastForwardLoop):
         self._looked_in: Any = None
         super().__init__()
 
+    def call_later(  # type: ignore[override]
+        self, delay: float, callback: Any, *args: Any, context: Any = None
+    ) -> asyncio.TimerHandle:
+        """Set a timer; it is not the program that looks at the clock for it."""
+        timer = self.call_at(self.now + delay, callback, *args, context=context)
+        trim_source_traceback(timer)
+        return timer
+
     def time(self) -> float:
         """Return the run's time, also to a step that does nothing but ask for it."""
+        self._asked += 1
+        if self._asked > _FREE_LOOKS:
+            self._asked_again(sys._getframe(1))
+        return self.now
+
+    def _asked_again(self, frame: FrameType) -> None:
+        """Somebody asks for the thousandth time: asyncio itself, or one who polls."""
         if self._asked_in != self.turns:
             self._asked_in, self._asked = self.turns, 0
-        self._asked += 1
-        if self._asked > _FREE_LOOKS and is_own(sys._getframe(1).f_code):
-            self.look(sys._getframe(1))
-        return self.now
+        elif is_own(frame.f_code):
+            self.look(frame)
 
     def look(self, frame: FrameType) -> float:
         """Return what a clock shows to the call in `frame`: the run's time."""

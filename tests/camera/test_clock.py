@@ -324,7 +324,7 @@ def test_too_many_turns() -> None:
     assert isinstance(run.error, Runaway)
     assert str(run.error) == (
         "it had not ended after 100 turns of its loop, at 50.00 s; look for a loop without a way "
-        "out, or, if it is meant to be so long, allow more with max_turns=200"
+        "out, or, if it is meant to be so long, allow more: simulate(..., max_turns=200)"
     )
     assert 40 < run.seconds <= 100
     assert run.starts == ["one('first', 1.0)"]
@@ -351,7 +351,7 @@ def test_patience(awaits: bool) -> None:
         assert "had not ended after 0.3 real seconds, in which its loop turned" in str(run.error)
     else:
         assert re.match(r"after 0.3 real seconds line \d+ of program\(\) still", str(run.error))
-    assert str(run.error).endswith("allow more with patience=0.6")
+    assert str(run.error).endswith("allow more: simulate(..., patience=0.6)")
     assert run.seconds == 5.0
 
 

@@ -1,7 +1,9 @@
 """The loop's door: all that a loop calls passes it, and nothing of the program is touched."""
 
 import asyncio
+import subprocess
 import sys
+import textwrap
 import traceback
 from collections import deque
 from typing import Any
@@ -39,13 +41,18 @@ def test_debug_mode_says_where_a_task_was_made() -> None:
     async def main() -> list[Any]:
         loop = asyncio.get_running_loop()
         task: Any = asyncio.create_task(asyncio.sleep(0))
-        handle: Any = loop.call_soon(print, "")
+        made: list[Any] = [task, loop.call_soon(print, ""), loop.call_later(0, print, "")]
         await task
-        where = [[f.name for f in each._source_traceback][-1:] for each in (task, handle)]
-        return where
+        return [[frame.name for frame in each._source_traceback][-1:] for each in made]
 
     plain = asyncio.run(main(), debug=True)
     assert asyncio.run(record(main()), debug=True).result == plain
+
+    async def in_debug_mode() -> list[Any]:
+        asyncio.get_running_loop().set_debug(True)
+        return await main()
+
+    assert simulate(in_debug_mode).result == plain
 
 
 def test_the_queue_is_put_in_place_and_back_while_the_loop_goes_through_it() -> None:
@@ -128,3 +135,38 @@ def test_an_eager_task_takes_its_first_step_inside_another(way: str) -> None:
     assert run.held == 2.5
     held = [(s.start, s.end) for s in run.root.segments if s.state == "running" and s.end > s.start]
     assert held == [(2.0, 2.5)]
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="nest_asyncio breaks there")
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_loop_that_runs_in_a_step(when: str) -> None:
+    """As nest_asyncio allows, which puts another class in the place of `asyncio.Task`."""
+    program = """
+    import asyncio
+    {}
+    from helpers import record
+    {}
+    nest_asyncio.apply()
+
+    async def inner():
+        await asyncio.sleep(0.02)
+        return "inner"
+
+    async def main():
+        task = asyncio.create_task(asyncio.sleep(0.1, "outer"))
+        result = asyncio.run(inner())
+        await asyncio.sleep(0.01)
+        return result, await task
+
+    run = asyncio.run(record(main()))
+    print(run.result, [(lane.name, lane.ending) for lane in (run.root, *run.lanes)])
+    print([segment.what for segment in run.root.segments if segment.state == "waiting"])
+    """
+    imports = "import nest_asyncio; nest_asyncio.apply()", "import nest_asyncio"
+    lines = imports if when == "before" else ("", imports[1])
+    code = textwrap.dedent(program).format(*lines)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    names = [("main()", "done"), ("sleep(0.1, 'outer')", "done"), ("inner()", "done")]
+    assert done.stdout.startswith("('inner', 'outer') ")
+    assert all(str(each) in done.stdout for each in names), done.stdout
+    assert """['sleep', "sleep(0.1, 'outer')"]""" in done.stdout

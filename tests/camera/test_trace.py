@@ -1270,3 +1270,31 @@ def test_arguments_that_cannot_be_shown_are_left_out() -> None:
     run = simulate(main)
     assert run.result == "x"
     assert run.starts == ["takes('x')"]
+
+
+@pytest.mark.parametrize("catches", [False, True])
+def test_a_program_that_is_stopped_leaves_its_task_as_it_was(catches: bool) -> None:
+    """What comes after it in the same task is not cancelled, whether it caught that or not."""
+
+    async def program() -> str:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            if not catches:
+                raise
+        return "caught"
+
+    async def main() -> tuple[Run, int]:
+        camera = Camera()
+        camera.stop()  # which has not begun: nothing happens
+        asyncio.get_running_loop().call_later(1, camera.stop)
+        run = await camera.film(program())
+        async with asyncio.timeout(1):
+            await asyncio.sleep(0.5)
+        task = asyncio.current_task()
+        assert task is not None
+        return run, task.cancelling()
+
+    run, cancelling = fast(main)
+    assert cancelling == 0
+    assert repr(run.error) == ("None" if catches else "CancelledError()")
