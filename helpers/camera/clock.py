@@ -236,7 +236,7 @@ class _Program:
             self.outcome.put((None, error))
 
     def _run(self) -> Run:
-        value, error, exit = None, None, None
+        value, error, leaves = None, None, None
         loop, camera = self.loop, self.camera
         loop.max_turns = self.max_turns
         try:
@@ -250,7 +250,7 @@ class _Program:
                 try:
                     value = runner.run(coroutine)
                 except _EXITS as raised:
-                    exit = raised
+                    leaves = raised
                 except BaseException as raised:
                     error = without_the_camera(raised)
                 del coroutine
@@ -262,15 +262,15 @@ class _Program:
         except (Deadlock, Runaway, RealIO, RecursionError, _Stopped):  # some of it refuses to end
             loop.set_exception_handler(lambda loop, context: None)
         except _EXITS as raised:
-            exit = raised
+            leaves = raised
         except BaseException as raised:  # it has broken its loop
             error = error or raised
             with suppress(BaseException):
                 loop.close()
         # What has caught even its cancellation might catch its end as well, and go on for ever.
         _undying.extend(asyncio.all_tasks(loop))
-        if exit is not None:
-            raise exit
+        if leaves is not None:
+            raise leaves
         return camera.run(value, loop.first_refusal or error, self.text.value())
 
     def _coroutine(self) -> Coroutine[Any, Any, Any]:
