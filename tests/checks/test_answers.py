@@ -242,16 +242,19 @@ async def waits_for_a_queue(files: int) -> None:
     queue.Queue[int]().get()
 
 
+lock, over = threading.Lock(), threading.Event()  # so that no thread of a test outlives it
+
+
 async def waits_for_a_lock(files: int) -> None:
-    lock = threading.Lock()
     with lock:
         lock.acquire()
+        lock.release()
 
 
 async def catches_everything(files: int) -> None:
-    while True:
+    while not over.is_set():
         try:
-            while True:
+            while not over.is_set():
                 pass
         except BaseException:
             pass
@@ -274,8 +277,12 @@ def test_what_cannot_be_stopped_gets_a_verdict(
             runs.append(files)
             run_answer(answer, files)
 
+    over.clear()
     start = time.monotonic()
     verdict = repr(check_twice(function))
+    over.set()
+    if lock.locked():
+        lock.release()
     assert verdict.startswith(f"not yet: {function.__name__}")
     assert "never ended" in verdict or "takes real time" in verdict
     assert time.monotonic() - start < 5
