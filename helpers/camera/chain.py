@@ -11,6 +11,7 @@ import asyncio
 import enum
 import inspect
 import pathlib
+import sys
 import sysconfig
 from collections import namedtuple
 from functools import cache
@@ -200,7 +201,8 @@ def arguments(frame: FrameType | None, most: int = 2) -> tuple[str, ...]:
         return ()
     snapshot = frame.f_locals
     values = list(snapshot.values())[:count]
-    if type(snapshot) is dict:  # until Python 3.12 the frame keeps it, and what is in it alive
+    # Until Python 3.12 the frame keeps it, and what is in it alive; others may have it already.
+    if type(snapshot) is dict and sys.getrefcount(snapshot) <= 3:
         snapshot.clear()
     shown: list[str] = []
     for value in values:
@@ -252,10 +254,13 @@ def _name(value: Any) -> Any:
 
 
 def _of_class(kind: type, name: str) -> Any:
-    for base in kind.__mro__:
-        if name in base.__dict__:
-            return base.__dict__[name]
+    for base in _mro_of(kind):  # as type itself knows them: a metaclass might run
+        attributes = _attributes_of(base)
+        if name in attributes:
+            return attributes[name]
     return None
 
 
+_mro_of: Any = type.__dict__["__mro__"].__get__
+_attributes_of: Any = type.__dict__["__dict__"].__get__
 _SLOTS = (MemberDescriptorType, type(inspect.getattr_static(namedtuple("_One", "name"), "name")))

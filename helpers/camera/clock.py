@@ -24,7 +24,7 @@ from .fastforward import Deadlock, FastForwardLoop, Runaway
 from .outside import RealIO
 from .prints import BoundedText, collected_into, routed
 from .run import Run
-from .substitutes import substituted
+from .substitutes import stand_in, substituted
 from .texts import LONGEST, kind_name, plain
 from .trace import Camera, busy_now, without_the_camera
 from .watches import SimulatedLoop, hold, running_simulation
@@ -79,8 +79,11 @@ def simulate(
     """
     check_coroutine_function(main, "simulate")
     _check_arguments(main, args, kwargs)
-    program = _Program(main, args, kwargs, max_turns)
+    _check_limits(max_turns, patience)
     with substituted(main), routed(restored=True):
+        given = {name: stand_in(value) for name, value in kwargs.items()}
+        program = _Program(stand_in(main), list(map(stand_in, args)), given, max_turns)
+        del args, kwargs, given  # they live no longer than without us
         try:
             return program.answer(patience)
         finally:
@@ -117,6 +120,15 @@ def _check_arguments(main: Any, args: Any, kwargs: Any) -> None:
     except TypeError as error:
         name = _name(main)
         raise TypeError(f"simulate({name}, ...) does not fit {name}{signature}: {error}") from None
+
+
+def _check_limits(max_turns: object, patience: object) -> None:
+    if type(max_turns) is not int or max_turns < 1:
+        raise ValueError(
+            f"max_turns must be a whole number from 1 on, such as 200_000: {max_turns!r}"
+        )
+    if type(patience) not in (int, float) or not patience > 0:  # type: ignore[operator]
+        raise ValueError(f"patience must be seconds of real time, such as 30: {patience!r}")
 
 
 def _name(main: Any) -> str:
@@ -244,6 +256,7 @@ class _Program:
         except BaseException:
             loop.close()
             raise
+        asyncio.set_event_loop(loop)  # of this thread, as asyncio.run does
         try:
             with asyncio.Runner(loop_factory=lambda: loop) as runner:
                 camera.film_all(runner.get_loop(), functools.partial(getattr, loop, "now"))
@@ -267,11 +280,14 @@ class _Program:
             error = error or raised
             with suppress(BaseException):
                 loop.close()
+        asyncio.set_event_loop(None)
         # What has caught even its cancellation might catch its end as well, and go on for ever.
         _undying.extend(asyncio.all_tasks(loop))
         if leaves is not None:
             raise leaves
-        return camera.run(value, loop.first_refusal or error, self.text.value())
+        if loop.first_refusal is not None:
+            error = without_the_camera(loop.first_refusal)
+        return camera.run(value, error, self.text.value())
 
     def _coroutine(self) -> Coroutine[Any, Any, Any]:
         call = self.call
@@ -337,7 +353,9 @@ def _who_waits(run: Run, most: int = 10) -> str:
     ]
     more = run.lane_count - most
     tail = [f"  … and {more:,} more coroutines"] if more > 0 else []
-    head = "nothing can ever go on: every coroutine waits, and no timer is set"
+    endless = any(lane.segments[-1].until for lane in (run.root, *run.sample(most)))
+    timer = "no timer will ever be due" if endless else "no timer is set"
+    head = f"nothing can ever go on: every coroutine waits, and {timer}"
     return "\n".join([head, *waiting, *tail])
 
 

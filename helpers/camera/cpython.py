@@ -44,6 +44,7 @@ __all__ = [
     "frame_of",
     "free_a_ring",
     "get_ready_queue",
+    "has_ended",
     "how_it_ended",
     "is_running",
     "is_task",
@@ -135,20 +136,27 @@ def _opnames(code: CodeType) -> tuple[str, ...]:
     return tuple(dis.opname[op] for op in code.co_code)
 
 
-def how_it_ended(frame: FrameType) -> str:
-    """Tell how a call that is off the chain of awaits has ended: `returned` or `raised`.
+def has_ended(frame: FrameType) -> bool:
+    """Tell whether the call of a frame, which is not at work, has ended, and is not suspended.
 
-    The instruction that it stopped at tells. An async generator may also be `suspended` at a
-    `yield`, or have been closed there, which looks the same.
+    A frame owns what it holds from then on; as long as the call goes on its coroutine does.
+    """
+    return bool(gc.get_referents(frame))
+
+
+def how_it_ended(frame: FrameType) -> str:
+    """Tell how a call has ended: `returned`, `raised` or `closed`.
+
+    The instruction that it stopped at tells: an async generator that is closed stops at a `yield`.
     """
     op = _opnames(frame.f_code)[max(frame.f_lasti, 0)]
     if op.startswith("RETURN"):
         return "returned"
     generator = frame.f_code.co_flags & inspect.CO_ASYNC_GENERATOR
     if generator and op in ("YIELD_VALUE", "RESUME"):
-        return "suspended"
-    # A generator that is closed re-raises GeneratorExit at the end of its `finally`.
-    return "closed or raised" if generator and op == "RERAISE" else "raised"
+        return "closed"
+    # One that is closed within a `try` re-raises GeneratorExit at the end of its `finally`.
+    return "closed" if generator and op == "RERAISE" else "raised"
 
 
 _ON_THE_WAY_OUT = {

@@ -12,7 +12,7 @@ from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
 from .chain import is_own
-from .cpython import asks_to_cancel, frame_of, how_it_ended, is_running, only_hands_on
+from .cpython import asks_to_cancel, frame_of, has_ended, how_it_ended, is_running, only_hands_on
 from .run import Ending, LaneLog
 
 if TYPE_CHECKING:
@@ -91,11 +91,12 @@ class DirectCalls:
         """Since the last report the root went on to the call in `frame`, or to none."""
         old, root, camera = self.active, self.root, self.camera
         if (None if old is None else old.frame) is frame:
+            self._reap()
             self.since = now
             return
         if old is not None and old.frame is not None:
             self.asleep.append(old)
-            if not self._has_ended(old):
+            if not has_ended(old.frame):
                 place = (old.code, old.frame.f_lasti, "its caller", None, None, ())
                 camera.note(old, "waiting", self.since, place)
             self._reap()
@@ -151,32 +152,29 @@ class DirectCalls:
         call = None if lane.task_ref is None else lane.task_ref()
         return call is None or is_running(call)
 
-    def _has_ended(self, lane: LaneLog) -> bool:
-        assert lane.frame is not None
-        if lane.task_ref is not None:
-            call = lane.task_ref()
-            return call is None or frame_of(call) is None
-        return how_it_ended(lane.frame) != "suspended"
-
     def _reap(self) -> None:
         """End those of the calls that have ended."""
         for lane in tuple(self.asleep):
-            if self._has_ended(lane):
+            if lane.frame is not None and has_ended(lane.frame):
                 self.asleep.remove(lane)
                 self._end(lane, self.since)
 
     def _ended(self, ref: weakref.ref[Any]) -> None:
         """The call behind `ref` has ended this moment, in the middle of a step of the root."""
-        lane = self.active
-        if lane is not None and lane.task_ref is ref and lane.frame is not None and self.camera.on:
-            lane.task_ref = None
-            if how_it_ended(lane.frame) == "suspended":
-                return  # an async generator, which lives on to be closed
-            now = self.camera.time()
+        lane = next((x for x in (self.active, *self.asleep) if x and x.task_ref is ref), None)
+        if lane is None or lane.frame is None or not self.camera.on:
+            return
+        lane.task_ref = None
+        if not has_ended(lane.frame):
+            return  # an async generator, which lives on to be closed
+        now = self.camera.time()
+        if lane is self.active:
             self.active = None
-            self._end(lane, now)
             self.camera.note(self.root, "running", now)
             self.since = now
+        else:
+            self.asleep.remove(lane)
+        self._end(lane, now)
 
     def _end(self, lane: LaneLog, now: float) -> None:
         assert lane.frame is not None

@@ -40,8 +40,8 @@ class FastForwardLoop(NoOutside):
     def call_at(  # type: ignore[override]
         self, when: float, callback: Any, *args: Any, context: Any = None
     ) -> asyncio.TimerHandle:
-        """Set a timer; one for this very moment must still find time to pass, or it never would."""
-        due = OrderedDeadline(max(when, math.nextafter(self.now, math.inf)))
+        """Set a timer, and number it."""
+        due = OrderedDeadline(when)
         due.number = next(self.timer_numbers)
         return super().call_at(due, callback, *args, context=context)
 
@@ -63,16 +63,18 @@ class JumpingSelector(selectors.DefaultSelector):
         self.loop = loop
 
     def select(self, timeout: float | None = None) -> list[Any]:
-        loop = self.loop
+        loop: Any = self.loop
         if loop.refusal is not None:
             raise loop.refusal
         if timeout is None:
             raise Deadlock
-        if timeout:
-            loop.now += timeout
+        if timeout or not (loop._ready or loop._stopping):  # none passes while anybody is ready
+            due = float(loop._scheduled[0].when()) if loop._scheduled else loop.now
+            if due == math.inf:
+                raise Deadlock
+            # Some must pass for each timer, or a program that sets one after the other never ends.
+            loop.now = max(due, math.nextafter(loop.now, math.inf))
             loop.last_turn_with_time = loop.turns
-            if loop.now > 1e6:  # the loop's tolerance of 1e-9 s is lost in rounding
-                loop.now = math.nextafter(loop.now, math.inf)
         loop.turns += 1
         if loop.turns > loop.max_turns:
             raise Runaway

@@ -13,6 +13,8 @@ import concurrent.futures
 import functools
 import os
 import queue
+import select
+import signal
 import socket
 import subprocess
 import sys
@@ -93,6 +95,11 @@ _OUTSIDE: list[tuple[Any, str, str]] = [
     ),
     *((os, name, "uses a process") for name in ("system", "posix_spawn", "posix_spawnp", "fork")),
     *((threading, n, "uses a thread") for n in ("_start_new_thread", "_start_joinable_thread")),
+    *((signal, n, "uses a signal") for n in ("signal", "setitimer", "alarm")),
+    (concurrent.futures.ThreadPoolExecutor, "submit", "uses a thread"),
+    (concurrent.futures.ProcessPoolExecutor, "submit", "uses a process"),
+    (select, "select", "waits for a socket"),
+    (queue.SimpleQueue, "get", "waits for a thread"),
     (threading.Condition, "wait", "waits for a thread"),
     (threading.Thread, "join", "waits for a thread"),
     *(

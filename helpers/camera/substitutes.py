@@ -7,13 +7,15 @@ objects and small containers. At the end all is as before.
 
 from __future__ import annotations
 
+import datetime
 import functools
+import operator
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FunctionType, ModuleType
+from types import BuiltinMethodType, FunctionType, MemberDescriptorType, ModuleType
 from typing import Any
 
 from .chain import is_own_file
@@ -21,13 +23,13 @@ from .cpython import replace_method
 from .outside import REFUSING
 from .watches import ON_THE_CLOCK
 
-__all__ = ["substituted"]
+__all__ = ["stand_in", "substituted"]
 
 _SMALL = 100  # a container with more in it holds data
 _fakes: dict[int, tuple[Any, Any]] = {  # by the id of what they stand in for
-    id(getattr(time, name)): (getattr(time, name), fake)
-    for place, name, fake in ON_THE_CLOCK
-    if place is time
+    id(getattr(place, name)): (getattr(place, name), fake)
+    for place, name, fake in (*ON_THE_CLOCK, *REFUSING)
+    if isinstance(place, ModuleType)
 }
 _lock = threading.Lock()
 _users = 0
@@ -110,7 +112,7 @@ class _Modules:
             if name == "__main__" or (isinstance(file, str) and is_own_file(file)):
                 self.own.append(vars(module))
             elif name == "timeit" or (isinstance(file, str) and "-packages" in file):
-                found = [n for n, value in list(vars(module).items()) if id(value) in _fakes]
+                found = [n for n, value in list(vars(module).items()) if _is_taken(value)]
                 self.holders += [(module, name) for name in found]
 
 
@@ -129,7 +131,7 @@ def _replace_in_own_code(main: Any) -> None:
     for names in spaces:
         for name, value in list(names.items()):
             kind = type(value)
-            if id(value) in _fakes or kind is functools.partial:
+            if _is_taken(value) or kind is functools.partial or kind is tuple:
                 _replace_in(names, name)
             elif kind is FunctionType:
                 if value.__globals__ is names:
@@ -142,26 +144,45 @@ def _replace_in_own_code(main: Any) -> None:
                     for key in list(value) if kind is dict else range(len(value)):
                         _replace_in(value, key)
             elif _module_of(kind) == names.get("__name__"):
-                attributes = getattr(value, "__dict__", None)
-                for key in list(attributes) if type(attributes) is dict else ():
-                    _replace_in(attributes, key)
+                _replace_in_object(value)
+
+
+def _is_taken(value: Any) -> bool:
+    """Whether it is a function that somebody has taken before."""
+    return id(value) in _fakes or (
+        type(value) is BuiltinMethodType and value.__name__ in ("now", "utcnow")
+    )
 
 
 def _module_of(kind: type) -> Any:
     return type.__getattribute__(kind, "__dict__").get("__module__")
 
 
-def _fake_of(value: Any) -> Any:
-    """Return what stands in for it, or else itself."""
-    if type(value) is functools.partial and id(value.func) in _fakes:
-        return functools.partial(_fakes[id(value.func)][1], *value.args, **value.keywords)
+def stand_in(value: Any) -> Any:
+    """Return what stands in for a clock or what is refused, also inside; for all else itself."""
+    kind = type(value)
+    if kind is functools.partial:
+        parts = [value.func, *value.args, *value.keywords.values()]
+        fakes = list(map(stand_in, parts))
+        if all(map(operator.is_, parts, fakes)):
+            return value
+        function, *args = fakes
+        positional = len(value.args)
+        named = zip(value.keywords, args[positional:], strict=True)
+        return functools.partial(function, *args[:positional], **dict(named))
+    if kind is tuple and len(value) <= _SMALL:
+        fakes = list(map(stand_in, value))
+        return value if all(map(operator.is_, value, fakes)) else tuple(fakes)
+    if kind is BuiltinMethodType and value.__name__ in ("now", "utcnow"):
+        known = isinstance(value.__self__, type) and issubclass(value.__self__, datetime.datetime)
+        return getattr(value.__self__, value.__name__) if known else value  # that of now
     return _fakes.get(id(value), (value, value))[1]
 
 
 def _replace_in(names: Any, key: Any) -> None:
     """Replace what stands there, and put it back later unless somebody has replaced it since."""
     real = names[key]
-    fake = _fake_of(real)
+    fake = stand_in(real)
     if fake is real:
         return
     names[key] = fake
@@ -178,8 +199,8 @@ def _replace_in(names: Any, key: Any) -> None:
 
 def _replace_in_function(function: FunctionType) -> None:
     defaults = function.__defaults__
-    if defaults and any(_fake_of(value) is not value for value in defaults):
-        function.__defaults__ = tuple(map(_fake_of, defaults))
+    if defaults and any(stand_in(value) is not value for value in defaults):
+        function.__defaults__ = tuple(map(stand_in, defaults))
         _undo.append(lambda: setattr(function, "__defaults__", defaults))
     for name in list(function.__kwdefaults__ or ()):
         _replace_in(function.__kwdefaults__, name)
@@ -192,7 +213,7 @@ def _replace_in_cell(cell: Any) -> None:
         real = cell.cell_contents
     except ValueError:  # it is empty yet
         return
-    fake = _fake_of(real)
+    fake = stand_in(real)
     if fake is not real:
         cell.cell_contents = fake
 
@@ -203,11 +224,36 @@ def _replace_in_cell(cell: Any) -> None:
         _undo.append(undo)
 
 
-def _replace_in_class(kind: type) -> None:
+def _replace_in_object(thing: Any) -> None:
+    attributes = getattr(thing, "__dict__", None)
+    for name in list(attributes) if type(attributes) is dict else ():
+        _replace_in(attributes, name)
+    for slot in vars(type(thing)).values():
+        if type(slot) is MemberDescriptorType:
+            try:
+                real = slot.__get__(thing)
+            except AttributeError:  # it is empty yet
+                continue
+            if (fake := stand_in(real)) is not real:
+                slot.__set__(thing, fake)
+                _undo.append(functools.partial(slot.__set__, thing, real))
+
+
+def _replace_in_class(kind: type, depth: int = 3) -> None:
     for name, value in list(vars(kind).items()):
         real = value.__func__ if type(value) is staticmethod else value
-        if (fake := _fake_of(real)) is not real:
-            type.__setattr__(kind, name, staticmethod(fake))
+        if _is_taken(real):
+            type.__setattr__(kind, name, staticmethod(stand_in(real)))
             _undo.append(functools.partial(type.__setattr__, kind, name, value))
-        elif type(value) is FunctionType:
-            _replace_in_function(value)
+        elif issubclass(type(value), type):
+            if depth and _module_of(value) == _module_of(kind):
+                _replace_in_class(value, depth - 1)
+        else:
+            inside: tuple[Any, ...] = ()
+            if type(value) is property:
+                inside = (value.fget, value.fset)
+            if type(value) in (classmethod, staticmethod):
+                inside = (value.__func__,)
+            for function in (*inside, value):
+                if type(function) is FunctionType:
+                    _replace_in_function(function)

@@ -351,14 +351,17 @@ def cancel(task: asyncio.Task[Any]) -> None:
         free_a_ring(task)
 
 
-_BELOW_THE_PROGRAM = (__file__, str(Path(__file__).with_name("clock.py")), asyncio.runners.__file__,
-                      asyncio.base_events.__file__)  # fmt: skip
+_BELOW_THE_PROGRAM = (
+    str(Path(__file__).parent),
+    asyncio.runners.__file__,
+    asyncio.base_events.__file__,
+)
 
 
 def without_the_camera(error: BaseException) -> BaseException:
     """Return the error, its traceback without what stands between the program and its caller."""
     traceback = error.__traceback__
-    while traceback and traceback.tb_frame.f_code.co_filename in _BELOW_THE_PROGRAM:
+    while traceback and traceback.tb_frame.f_code.co_filename.startswith(_BELOW_THE_PROGRAM):
         traceback = traceback.tb_next
     return error.with_traceback(traceback)
 

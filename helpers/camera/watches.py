@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import functools
+import operator
 import sys
 import time
 from collections.abc import Callable
@@ -26,6 +27,7 @@ __all__ = ["ON_THE_CLOCK", "SimulatedLoop", "hold", "running_simulation"]
 _FREE_LOOKS = 1_000  # at the clock: in one step, or in turns without any time passing
 _LOOK, _TURN = 1e-6, 1e-4  # seconds: what a look costs after that, of each kind
 _real_sleep = time.sleep
+_TOO_LONG = 2**63 / 1e9  # seconds that `time.sleep` refuses
 
 
 class SimulatedLoop(FastForwardLoop):
@@ -115,8 +117,8 @@ def _calendar(real: Callable[..., Any], at: int = 0, form: Callable[[float], Any
     @functools.wraps(real)
     def calendar(*args: Any) -> Any:
         loop = asyncio._get_running_loop()
-        if isinstance(loop, SimulatedLoop) and len(args) <= at:
-            return real(*args, form(loop.day + loop.look(sys._getframe(1))))
+        if isinstance(loop, SimulatedLoop) and (len(args) <= at or args[at] is None):
+            return real(*args[:at], form(loop.day + loop.look(sys._getframe(1))))
         return real(*args)
 
     return calendar
@@ -124,12 +126,33 @@ def _calendar(real: Callable[..., Any], at: int = 0, form: Callable[[float], Any
 
 def _sleep(seconds: float, /) -> None:
     loop = running_simulation()
-    if loop is None:
-        _real_sleep(seconds)
-    elif seconds < 0:
-        raise ValueError("sleep length must be non-negative")  # as the real one says
+    if not isinstance(seconds, int | float) and hasattr(type(seconds), "__index__"):
+        seconds = operator.index(seconds)
+    if loop is None or not isinstance(seconds, int | float) or not 0 <= seconds < _TOO_LONG:
+        _real_sleep(seconds)  # which says what is wrong with it
     else:
         hold(loop, seconds, sys._getframe(1))
+
+
+_DATES = ("REALTIME", "TAI")
+_SINCE_THE_START = ("MONOTONIC", "MONOTONIC_RAW", "BOOTTIME", "UPTIME_RAW")
+_NUMBERED = {  # whether it shows a date; those that tell of computing stay as they are
+    getattr(time, f"CLOCK_{name}", None): name in _DATES for name in (*_DATES, *_SINCE_THE_START)
+}
+
+
+def _clock_gettime(real: Any, *, whole: bool) -> Any:
+    """Return a clock that is named by a number; it shows seconds or `whole` nanoseconds."""
+
+    @functools.wraps(real)
+    def gettime(number: int) -> Any:
+        loop = asyncio._get_running_loop()
+        if not isinstance(loop, SimulatedLoop) or number not in _NUMBERED:
+            return real(number)
+        now, day = loop.look(sys._getframe(1)), loop.day * _NUMBERED[number]
+        return int(day) * 10**9 + round(now * 1e9) if whole else day + now
+
+    return gettime
 
 
 _OF_TIME = {
@@ -140,6 +163,11 @@ _OF_TIME = {
     "monotonic_ns": _clock(time.monotonic_ns, whole=True),
     "perf_counter_ns": _clock(time.perf_counter_ns, whole=True),
     "time_ns": _clock(time.time_ns, date=True, whole=True),
+    **{
+        name: _clock_gettime(getattr(time, name), whole=name.endswith("ns"))
+        for name in ("clock_gettime", "clock_gettime_ns")
+        if hasattr(time, name)  # not on Windows
+    },
     "ctime": _calendar(time.ctime),
     "gmtime": _calendar(time.gmtime),
     "localtime": _calendar(time.localtime),

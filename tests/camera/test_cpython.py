@@ -23,6 +23,7 @@ from helpers.camera.cpython import (
     frame_of,
     free_a_ring,
     get_ready_queue,
+    has_ended,
     how_it_ended,
     is_running,
     is_task,
@@ -167,7 +168,7 @@ def test_fate_of_async_generators(fail: bool, expected: str) -> None:
     coroutine.send(None)
     with contextlib.suppress(StopIteration, ValueError):
         coroutine.send(None)
-    assert [*fates, how_it_ended(frame)] == ["suspended", "suspended", expected]
+    assert [*fates, how_it_ended(frame)] == ["closed", "closed", expected]
 
 
 # --- What comes after ----------------------------------------------------------------------
@@ -274,6 +275,30 @@ def test_what_async_for_hides() -> None:
     assert unwrap_awaitable(step) is generator
     step.close()  # type: ignore[attr-defined]
     assert unwrap_awaitable(asyncio.Event) is None
+
+
+def test_a_call_that_is_suspended_is_told_from_one_that_has_ended() -> None:
+    """By its frame alone: a coroutine, and a generator that is closed where it stood."""
+
+    async def waits() -> None:
+        held = [1]
+        await asyncio.sleep(0)
+        del held
+
+    async def rows() -> AsyncIterator[int]:
+        yield 1
+        yield 2
+
+    coroutine, generator = waits(), rows()
+    frames = [frame_of(coroutine), frame_of(generator)]
+    coroutine.send(None)
+    for request in (generator.__anext__, generator.aclose):  # type: ignore[attr-defined]
+        assert [has_ended(frame) for frame in frames if frame] == [False, False]
+        with contextlib.suppress(StopIteration):
+            request().send(None)
+    with contextlib.suppress(StopIteration):
+        coroutine.send(None)
+    assert [has_ended(frame) for frame in frames if frame] == [True, True]
 
 
 # --- Tasks ---------------------------------------------------------------------------------

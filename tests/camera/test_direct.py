@@ -159,3 +159,37 @@ def test_a_root_that_is_cancelled_cancels_its_call() -> None:
                 await one("a")
 
     assert [lane.ending for lane in simulate(main).lanes] == ["cancelled"]
+
+
+@pytest.mark.parametrize("how", ["runs out", "fails", "is closed"])
+def test_a_generator_that_ends_without_waiting_has_ended_then(how: str) -> None:
+    """And what it held is gone then, and it is in flight no longer."""
+    gone: list[float] = []
+
+    async def pages() -> AsyncIterator[int]:
+        loop = asyncio.get_running_loop()
+        thing = Thing()
+        weakref.finalize(thing, lambda: gone.append(loop.time()))
+        await asyncio.sleep(1)
+        yield 1
+        if how == "fails":
+            raise ValueError
+        if how == "is closed":
+            yield 2
+
+    async def main() -> None:
+        generator = pages()
+        with suppress(ValueError):
+            async for _ in generator:
+                await one("save")
+                if how == "is closed":
+                    await generator.aclose()  # type: ignore[attr-defined]
+                    break
+        del generator
+        await one("later", 10.0)
+
+    run = simulate(main)
+    (lane,) = (lane for lane in run.lanes if lane.name == "pages()")
+    assert (lane.end, lane.ending) == (2.0, "failed" if how == "fails" else "done")
+    assert gone == [2.0]
+    assert run.finishes.index("pages()") < run.finishes.index("one('later', 10.0)")

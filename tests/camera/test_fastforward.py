@@ -98,3 +98,40 @@ def test_it_can_be_read_aloud() -> None:
     """Notebook 02 shows each part of it: on one screen."""
     for part in (FastForwardLoop, OrderedDeadline, JumpingSelector):
         assert len(inspect.getsource(part).splitlines()) < 35
+
+
+def test_timers_that_are_overdue_come_in_the_order_of_their_times() -> None:
+    """And each says when it was due, as it was asked to be."""
+    order: list[int] = []
+
+    async def main() -> list[float]:
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(10)
+        handles = [loop.call_at(10 - n, order.append, n) for n in (1, 5, 3)]
+        await asyncio.sleep(0.1)
+        return [handle.when() for handle in handles]
+
+    assert run(main) == [9, 5, 7]
+    assert order == [5, 3, 1]
+
+
+@pytest.mark.parametrize("seconds", [1e6, 1e12, 1e300])
+def test_a_long_sleep_is_one_jump(seconds: float) -> None:
+    """However long."""
+
+    async def main() -> float:
+        await asyncio.sleep(seconds)
+        return asyncio.get_running_loop().time()
+
+    assert run(main, 20) == pytest.approx(seconds)
+
+
+def test_a_timer_that_is_never_due_is_none() -> None:
+    """Who waits for nothing else waits for ever."""
+
+    async def main() -> None:
+        async with asyncio.timeout(float("inf")):
+            await asyncio.Event().wait()
+
+    with pytest.raises(Deadlock):
+        run(main)

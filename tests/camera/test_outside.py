@@ -5,10 +5,13 @@ import concurrent.futures
 import io
 import logging
 import queue
+import select
+import signal
 import socket
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -46,6 +49,9 @@ def bind() -> None:
         (lambda: socket.create_connection(("127.0.0.1", 9)), "uses a socket"),
         (lambda: bind(), "uses a socket"),
         (lambda: input(), "uses the keyboard"),
+        (lambda: queue.SimpleQueue().get(timeout=1), "waits for a thread"),
+        (lambda: select.select([], [], [], 1), "waits for a socket"),
+        (lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL), "uses a signal"),
     ],
 )
 def test_it_is_refused_by_name(call: Callable[[], Any], what: str) -> None:
@@ -54,6 +60,7 @@ def test_it_is_refused_by_name(call: Callable[[], Any], what: str) -> None:
     assert isinstance(run.error, RealIO)
     assert str(run.error).startswith(f"the program {what}")
     assert run.error.__context__ is None
+    assert traceback.extract_tb(run.error.__traceback__)[0].name == "main"
 
 
 def test_nothing_of_it_is_refused_elsewhere() -> None:
@@ -115,10 +122,10 @@ def test_what_libraries_do_for_themselves_is_let_be() -> None:
 def test_a_future_that_a_pool_fills_is_no_deadlock_and_no_timeout() -> None:
     """Whoever waits for it, with a limit or without, is told what it was."""
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        pool.submit(print).result()  # its thread is there already
+        future = pool.submit(sorted, [2, 1])
 
         async def awaits() -> None:
-            await asyncio.wrap_future(pool.submit(sorted, [2, 1]))
+            await asyncio.wrap_future(future)
 
         async def awaits_for_a_second() -> None:
             async with asyncio.timeout(1):

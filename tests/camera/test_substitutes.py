@@ -9,12 +9,17 @@ import time
 import timeit
 import types
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from socket import getaddrinfo
 from time import monotonic, sleep
+from typing import Any
 
 import pytest
 
 from helpers.camera import substitutes
 from helpers.camera.clock import simulate
+from helpers.camera.outside import RealIO
 from helpers.camera.substitutes import substituted
 
 alias = time.perf_counter
@@ -46,7 +51,32 @@ class Stopwatch:
         return clock()
 
 
-in_a_closure, stopwatch = enclosed(), Stopwatch()
+@dataclass(slots=True)
+class Slots:
+    clock: Any = time.monotonic
+
+
+@dataclass
+class Event:
+    at: datetime = field(default_factory=datetime.now)
+
+
+class Outer:
+    class Inner:
+        clock = time.monotonic
+
+    @property
+    def by_property(self, clock: Callable[[], float] = time.monotonic) -> float:
+        return clock()
+
+    @classmethod
+    def by_class(cls, clock: Callable[[], float] = time.monotonic) -> float:
+        return clock()
+
+
+in_a_closure, stopwatch, slots = enclosed(), Stopwatch(), Slots()
+in_a_tuple = (time.monotonic,)
+day = datetime.now
 PLACES: dict[str, Callable[[], float]] = {
     "imported": lambda: monotonic(),
     "aliased": lambda: alias(),
@@ -59,6 +89,11 @@ PLACES: dict[str, Callable[[], float]] = {
     "in an object": lambda: stopwatch.own(),
     "as a default of a method": lambda: stopwatch.by_default(),
     "in timeit": lambda: timeit.default_timer(),
+    "in slots": lambda: slots.clock(),
+    "in a tuple": lambda: in_a_tuple[0](),
+    "in a nested class": lambda: Outer.Inner.clock(),
+    "as a default of a property": lambda: Outer().by_property,
+    "as a default of a class method": lambda: Outer.by_class(),
 }
 
 
@@ -83,6 +118,43 @@ def test_a_clock_that_was_taken_before(place: str) -> None:
     assert reals == [time.monotonic, time.perf_counter, *[time.monotonic] * 3]
     assert vars(Stopwatch)["clock"] is time.monotonic
     assert by_default.__defaults__ == (time.monotonic,)
+
+
+@pytest.mark.parametrize("now", [lambda: day(), lambda: Event().at], ids=["named", "dataclass"])
+def test_a_date_that_was_taken_before(now: Callable[[], datetime]) -> None:
+    """As `datetime.now` is in dataclasses."""
+
+    async def main() -> float:
+        before = now()
+        await asyncio.sleep(3600)
+        return (now() - before).total_seconds()
+
+    assert simulate(main).result == pytest.approx(3600, abs=1e-3)
+    assert day == datetime.now
+
+
+def test_a_clock_that_is_handed_over() -> None:
+    """To `simulate` itself, as an argument, by name, or in a partial."""
+
+    async def main(clock: Callable[[], Any]) -> Any:
+        before = clock()
+        await asyncio.sleep(7)
+        return clock() - before
+
+    assert simulate(main, time.monotonic).result == 7.0
+    assert simulate(main, clock=time.perf_counter).result == 7.0
+    assert simulate(functools.partial(main, time.monotonic)).result == 7.0
+    assert simulate(main, datetime.now).result.total_seconds() == pytest.approx(7)
+
+
+def test_what_is_refused_is_so_by_each_name() -> None:
+    """Also where it was imported before."""
+
+    async def main() -> None:
+        getaddrinfo("localhost", 80)
+
+    error = simulate(main).error
+    assert isinstance(error, RealIO) and "socket" in str(error)
 
 
 def test_a_sleep_that_was_taken_before() -> None:

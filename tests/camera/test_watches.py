@@ -118,9 +118,32 @@ def test_other_threads_see_their_own_time() -> None:
     began = time.monotonic()
     simulate(asyncio.sleep, 10**6)
     assert time.monotonic() - began < 100
-    with pytest.raises(ValueError, match="non-negative"):
-        simulate(fails_to_sleep).result  # noqa: B018
 
 
-async def fails_to_sleep() -> None:
-    time.sleep(-1)  # noqa: ASYNC251
+@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), "1", None])
+def test_a_sleep_that_python_refuses(seconds: Any) -> None:
+    """Is refused in the same words."""
+
+    async def main() -> None:
+        time.sleep(seconds)  # noqa: ASYNC251
+
+    with pytest.raises((ValueError, OverflowError, TypeError)) as plain:
+        time.sleep(seconds)
+    assert repr(simulate(main).error) == repr(plain.value)
+
+
+@pytest.mark.skipif(not hasattr(time, "clock_gettime"), reason="Windows has no such clocks")
+def test_clocks_that_have_a_number() -> None:
+    """Those that show the time; and a calendar that is asked for None."""
+
+    async def main() -> list[Any]:
+        numbers = time.CLOCK_MONOTONIC, time.CLOCK_REALTIME
+        seen = []
+        for _ in range(2):
+            seen.append(
+                [time.clock_gettime(n) for n in numbers] + [time.mktime(time.localtime(None))]
+            )
+            await asyncio.sleep(60)
+        return [later - earlier for earlier, later in zip(*seen, strict=True)]
+
+    assert simulate(main).result == pytest.approx([60, 60, 60], abs=1e-3)
