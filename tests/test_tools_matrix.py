@@ -25,7 +25,7 @@ def test_nothing_but_what_was_asked_for():
     ran = subprocess.run([sys.executable, TOOL, *arguments], capture_output=True, text=True)
     _, *checks = ran.stdout.splitlines()[-1].split()
     browser = ["tests/browser/test_voila.py", *["tests/browser"] * 3]
-    assert checks == ["==7.3.*", "tests", "notebooks", *browser]
+    assert checks == ["==7.3.*", "tests", "tests/worst", "notebooks", *browser]
     assert ran.returncode == 0
 
 

@@ -152,7 +152,8 @@ class _Program:
     """One program on its way through a fast-forward loop, in a thread of its own."""
 
     def __init__(self, main: Any, args: Any, kwargs: Any, max_turns: int) -> None:
-        self.call = functools.partial(main, *args, **kwargs)
+        # A partial would look into one of a subclass, and leave that out.
+        self.call: Callable[[], Any] = lambda: main(*args, **kwargs)
         self.name = _name(main)
         self.max_turns = max_turns
         self.camera = Camera(real=False)

@@ -343,7 +343,7 @@ _HERE = str(Path(__file__).parent)
 
 def trim_source_traceback(made: Any) -> None:
     """Leave out the camera from where debug mode says that a task or a handle was made."""
-    frames = made._source_traceback
+    frames = getattr(made, "_source_traceback", None)  # a factory may make anything
     if frames:
         frames[:] = [frame for frame in frames if not frame.filename.startswith(_HERE)]
 

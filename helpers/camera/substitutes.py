@@ -25,6 +25,7 @@ from .watches import ON_THE_CLOCK
 
 __all__ = ["stand_in", "substituted"]
 
+_OF_DATES = ("now", "today", "utcnow")
 _SMALL = 100  # a container with more in it holds data
 _fakes: dict[int, tuple[Any, Any]] = {  # by the id of what they stand in for
     id(getattr(place, name)): (getattr(place, name), fake)
@@ -149,9 +150,7 @@ def _replace_in_own_code(main: Any) -> None:
 
 def _is_taken(value: Any) -> bool:
     """Whether it is a function that somebody has taken before."""
-    return id(value) in _fakes or (
-        type(value) is BuiltinMethodType and value.__name__ in ("now", "utcnow")
-    )
+    return id(value) in _fakes or (type(value) is BuiltinMethodType and value.__name__ in _OF_DATES)
 
 
 def _module_of(kind: type) -> Any:
@@ -173,8 +172,8 @@ def stand_in(value: Any) -> Any:
     if kind is tuple and len(value) <= _SMALL:
         fakes = list(map(stand_in, value))
         return value if all(map(operator.is_, value, fakes)) else tuple(fakes)
-    if kind is BuiltinMethodType and value.__name__ in ("now", "utcnow"):
-        known = isinstance(value.__self__, type) and issubclass(value.__self__, datetime.datetime)
+    if kind is BuiltinMethodType and value.__name__ in _OF_DATES:
+        known = isinstance(value.__self__, type) and issubclass(value.__self__, datetime.date)
         return getattr(value.__self__, value.__name__) if known else value  # that of now
     return _fakes.get(id(value), (value, value))[1]
 

@@ -193,18 +193,25 @@ def _now(cls: Any, seconds: float, tz: datetime.tzinfo | None = None) -> Any:
     return cls.fromtimestamp(seconds, tz)
 
 
+def _today(cls: Any, seconds: float) -> Any:
+    return cls.fromtimestamp(seconds)
+
+
 def _utcnow(cls: Any, seconds: float) -> Any:
     return cls.fromtimestamp(seconds, datetime.UTC).replace(tzinfo=None)
 
 
-_DATETIME = datetime.datetime  # its `today` asks time.time
-_OF_DATETIME = {
-    "now": _present(_DATETIME, "now", _now),
-    "utcnow": _present(_DATETIME, "utcnow", _utcnow),
-}
+_OF_DATETIME = [
+    (kind, name, _present(kind, name, read))
+    for kind, name, read in (
+        (datetime.datetime, "now", _now),
+        (datetime.datetime, "utcnow", _utcnow),
+        (datetime.date, "today", _today),  # also that of datetime
+    )
+]
 
 ON_THE_CLOCK: list[tuple[Any, str, Any]] = [
     *((time, name, fake) for name, fake in _OF_TIME.items()),
-    *((_DATETIME, name, fake) for name, fake in _OF_DATETIME.items()),
+    *_OF_DATETIME,
 ]
 """Module or class, name, and what to put in its place while a program is simulated."""

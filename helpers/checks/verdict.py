@@ -149,7 +149,7 @@ _HINTS = (
         "async def, and await",
     ),
     (
-        "asynchronous context manager",
+        "not support the asynchronous context manager",
         "it is for a plain `with`",
         "with, and not async with",
     ),

@@ -30,6 +30,11 @@ PART = [
 ]
 
 
+# Since Python 3.15 it drives a single turn of the loop by hand, and looks at what is left of it: a
+# filmed queue lets a task go when the loop comes to the next turn.
+BY_NATURE = "test_log_destroyed_pending_task"
+
+
 def installed() -> bool:
     try:
         return importlib.util.find_spec("test.test_asyncio") is not None
@@ -55,6 +60,8 @@ def both(names: list[str], folder: Path) -> list[Any]:
 def unexpected(plain: dict[str, str], filmed: dict[str, str]) -> list[str]:
     """What passes without a camera and fails with one."""
     passed = [name for name, ending in plain.items() if ending == "passed"]
+    if sys.version_info >= (3, 15):
+        passed = [name for name in passed if not name.endswith(BY_NATURE)]
     return [name for name in passed if filmed.get(name) != "passed"]
 
 
