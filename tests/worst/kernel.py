@@ -9,7 +9,7 @@ from typing import Any
 from jupyter_client.manager import KernelManager
 
 FOLDER = Path(__file__).parent.parent
-PATIENT = 20  # real seconds after which a cell counts as one that never ends
+PATIENT = 60  # real seconds after which a cell counts as one that never ends
 
 
 class Kernel:

@@ -89,7 +89,8 @@ def test_the_kernel_lives(name: str, kernels: list[Kernel]) -> None:
             reply = kernel.run(code, interrupt="record" in code and awaited == "interrupt")
             check_cell(reply, code)
             if "simulate" in code:
-                assert reply["took"] < 6, f"{code} took {reply['took']:.1f} s"
+                # Beside a thread that burns the processor the picture takes long, not the answer.
+                assert burns or reply["took"] < 6, f"{code} took {reply['took']:.1f} s"
                 assert len(reply["stdout"]) < 50_000
             check_answer(kernel, code)
     except BaseException:
