@@ -30,7 +30,7 @@ PART = [
 ]
 
 
-# Since Python 3.15 it drives a single turn of the loop by hand, and looks at what is left of it: a
+# Since Python 3.14 it drives a single turn of the loop by hand, and looks at what is left of it: a
 # filmed queue lets a task go when the loop comes to the next turn.
 BY_NATURE = "test_log_destroyed_pending_task"
 
@@ -60,7 +60,7 @@ def both(names: list[str], folder: Path) -> list[Any]:
 def unexpected(plain: dict[str, str], filmed: dict[str, str]) -> list[str]:
     """What passes without a camera and fails with one."""
     passed = [name for name, ending in plain.items() if ending == "passed"]
-    if sys.version_info >= (3, 15):
+    if sys.version_info >= (3, 14):
         passed = [name for name in passed if not name.endswith(BY_NATURE)]
     return [name for name in passed if filmed.get(name) != "passed"]
 
