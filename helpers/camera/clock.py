@@ -251,6 +251,7 @@ class _Program:
     def _run(self) -> Run:
         value, error, leaves = None, None, None
         loop, camera = self.loop, self.camera
+        alive: set[asyncio.Task[Any]] = set()
         loop.max_turns = self.max_turns
         try:
             coroutine = self._coroutine()
@@ -266,6 +267,8 @@ class _Program:
                 except _EXITS as raised:
                     leaves = raised
                 except BaseException as raised:
+                    # Those of a deadlock hold only each other: they must live to be cancelled.
+                    alive = asyncio.all_tasks(loop)
                     error = without_the_camera(raised)
                 del coroutine
                 camera.leave()
@@ -282,6 +285,7 @@ class _Program:
             with suppress(BaseException):
                 loop.close()
         asyncio.set_event_loop(None)
+        alive.clear()
         # What has caught even its cancellation might catch its end as well, and go on for ever.
         _undying.extend(asyncio.all_tasks(loop))
         if leaves is not None:

@@ -5,6 +5,7 @@
 import asyncio
 import contextlib
 import doctest
+import gc
 import io
 import re
 import signal
@@ -795,3 +796,30 @@ def test_interrupting_record() -> None:
     with pytest.raises(KeyboardInterrupt):
         asyncio.run(record(program()))
     assert time.monotonic() - began < 30
+
+
+def test_tasks_of_a_deadlock_are_cancelled_and_not_collected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They hold only each other; their `finally` runs, and nobody says they were destroyed."""
+    ended: list[str] = []
+    explained = clock._Program._explained
+
+    def collects(program: Any, error: Any) -> Any:
+        gc.collect()
+        return explained(program, error)
+
+    async def waits(name: str) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(name)
+
+    async def main() -> None:
+        await asyncio.gather(waits("a"), waits("b"))
+
+    monkeypatch.setattr(clock._Program, "_explained", collects)
+    run = simulate(main)
+    assert isinstance(run.error, Deadlock)
+    assert sorted(ended) == ["a", "b"]
+    gc.collect()
