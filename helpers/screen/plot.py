@@ -66,7 +66,7 @@ def timeline(run: Run, *, until: float | None = None, title: str | None = None) 
     Parameters
     ----------
     run
-        What `simulate` or `record` handed back; a failed one is drawn as well.
+        What `simulate` or `record` returned; a failed one is drawn as well.
     until
         Where the time axis ends, in seconds; by default where the run does.
     title
