@@ -1,6 +1,7 @@
 """The shape of every notebook: its anatomy, its cells, its outputs and its links."""
 
 import ast
+import builtins
 import re
 import runpy
 import statistics
@@ -9,13 +10,15 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from minutes import EXERCISE, measure, parts, words
 from nbformat import NotebookNode
 
 ROOT = Path(__file__).parent.parent
 PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 TOOL = runpy.run_path(str(ROOT / "tools" / "notebooks.py"))
+MINUTES = {"00_start_here": 30}  # of the core, at most; else 50
 OPENING = ["What you'll do", "What you'll learn", "What you'll need", "Time"]
-ENDING = ["Recap", "In practice", "Check yourself", "Where next"]
+ENDING = ["Recap", "Check yourself", "Going deeper (optional)", "In practice", "Where next"]
 TAGS = {"nbval-ignore-output", "raises-exception", "shows-stderr", "solution"}
 NOT_COMPARED: dict[str, int] = {}  # how many cells of which notebook are nbval-ignore-output
 
@@ -68,16 +71,88 @@ def test_opens_with_what_the_learner_gets(path: Path):
         assert section(text, label, OPENING).strip(), f"{label} is empty"
     bullets = re.findall(r"^[-*] ", section(text, "What you'll learn", OPENING), flags=re.M)
     assert 3 <= len(bullets) <= 5
-    assert re.search(r"\d+ min", section(text, "Time", OPENING))
+    core, optional = map(measure, parts(read(path)))
+    said = re.search(r"(\d+) minutes; (\d+) more if you go deeper", section(text, "Time", OPENING))
+    assert said and said.groups() == (str(core.minutes), str(optional.minutes))
 
 
 @every_notebook
-def test_ends_with_what_the_learner_keeps(path: Path):
-    """The last four sections are the same everywhere, with answers to unfold."""
+def test_its_core_fits_a_lesson(path: Path):
+    """By the model of `tools/minutes.py`: at most 50 minutes, 40 code cells and 1,100 words."""
+    core, _ = map(measure, parts(read(path)))
+    assert core.minutes <= MINUTES.get(path.stem, 50)
+    assert core.code_cells <= 40
+    assert core.words <= 1100
+    assert core.exercises == 1 or path.stem in MINUTES
+    assert core.predictions >= 3
+
+
+@every_notebook
+def test_stands_in_the_order_that_all_share(path: Path):
+    """Three or four sections with numbers, what the learner keeps, and what is optional."""
     headings = re.findall(r"^## +(.+?) *$", prose(path), flags=re.M)
-    assert headings[-4:] == ENDING
+    assert headings[-5:] == ENDING
+    numbers = [int(heading[0]) for heading in headings if heading[0].isdigit()]
+    assert numbers in ([1, 2, 3], [1, 2, 3, 4])
     questions = section(prose(path), "Check yourself", ENDING)
     assert questions.count("<details>") == questions.count("</details>") >= 2
+
+
+def bound(tree: ast.AST) -> set[str]:
+    """Return the names that the cells of this code bind, at any depth."""
+    stored = {
+        node.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            stored.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            stored |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+    return stored
+
+
+def code(cells: list[NotebookNode]) -> ast.Module:
+    """Return what the code cells hold, magics left out."""
+    sources = [cell.source for cell in cells if cell.cell_type == "code"]
+    lines = "\n".join(sources).splitlines()
+    return ast.parse("\n".join(line for line in lines if not line.startswith(("%", "!"))))
+
+
+@every_notebook
+def test_what_is_optional_stands_on_the_core_alone(path: Path):
+    """No section of *Going deeper* uses a name that another one of them makes."""
+    core, optional = parts(read(path))
+    sections: list[list[NotebookNode]] = []
+    for cell in optional:
+        if cell.cell_type == "markdown" and re.search(r"^### ", cell.source, re.M):
+            if not EXERCISE.search(cell.source):
+                sections.append([])
+        if sections:
+            sections[-1].append(cell)
+    in_core = bound(code(core))
+    in_section = [bound(code(cells)) for cells in sections]
+    for at, cells in enumerate(sections):
+        elsewhere = set[str]().union(*in_section[:at], *in_section[at + 1 :])
+        loaded = {
+            node.id
+            for node in ast.walk(code(cells))
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+        }
+        borrowed = (loaded & elsewhere) - in_core - in_section[at] - set(dir(builtins))
+        assert not borrowed, (cells[0].source.splitlines()[0], borrowed)
+
+
+@every_notebook
+def test_exercises_have_a_stub_a_check_and_a_solution(path: Path):
+    """Each solution is folded, and says in its first line what it is."""
+    cells = read(path)
+    solutions = [cell for cell in cells if "solution" in tags(cell)]
+    assert len(solutions) == sum(len(EXERCISE.findall(c.source)) for c in read(path, "markdown"))
+    for cell in solutions:
+        assert cell.source.startswith("# Solution\n")
+        assert cell.metadata.jupyter.source_hidden
 
 
 @every_notebook
@@ -116,9 +191,8 @@ def test_is_of_a_size_to_be_read(path: Path):
     """Cells are short, and the prose is neither thin nor long."""
     lines = [len(cell.source.splitlines()) for cell in read(path, "code")]
     assert max(lines) <= 20
-    assert statistics.median(lines) <= 6
-    plain = re.sub(r"<[^>]+>|\]\([^)]*\)|`+", " ", prose(path))
-    assert 900 <= len(re.findall(r"[^\W_][\w'-]*", plain)) <= 1800
+    assert statistics.median(lines) <= 5
+    assert 900 <= words("\n\n".join(c.source for c in read(path, "markdown"))) <= 2000
 
 
 @every_notebook
