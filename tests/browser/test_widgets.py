@@ -122,7 +122,7 @@ def pin_and_compare(explorer: Explorer, check: Callable[..., None]) -> None:
 
 def run_for_real_and_stop(explorer: Explorer) -> None:
     """*Stop* ends a long run, a short one ends by itself; the next move is fast-forward again."""
-    real = re.compile(r"(?<! after) \d+\.\d\d s \(real\)|^\d+\.\d\d s \(real\)")
+    real = re.compile(r"^(failed after )?\d+\.\d\d s \(real\)(?! so far)")  # the end of one
     for name, what in explorer.controls.items():
         if "max" in what:
             explorer.set(name, what["max"])
