@@ -80,7 +80,7 @@ def simulate(
     check_coroutine_function(main, "simulate")
     _check_arguments(main, args, kwargs)
     _check_limits(max_turns, patience)
-    with substituted(main), routed(restored=True):
+    with substituted((main, args, kwargs)), routed(restored=True):
         given = {name: stand_in(value) for name, value in kwargs.items()}
         program = _Program(stand_in(main), list(map(stand_in, args)), given, max_turns)
         del args, kwargs, given  # they live no longer than without us

@@ -13,9 +13,10 @@ import operator
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import BuiltinMethodType, FunctionType, MemberDescriptorType, ModuleType
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from types import BuiltinMethodType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
 
 from .chain import is_own_file
@@ -27,6 +28,8 @@ __all__ = ["stand_in", "substituted"]
 
 _OF_DATES = ("now", "today", "utcnow")
 _SMALL = 100  # a container with more in it holds data
+_DEEP, _MOST = 6, 3_000  # how deep inside each other, and at how many things, to look
+_PLAIN = {int, float, str, bytes, bool, complex, type(None), ModuleType}  # hold nothing
 _fakes: dict[int, tuple[Any, Any]] = {  # by the id of what they stand in for
     id(getattr(place, name)): (getattr(place, name), fake)
     for place, name, fake in (*ON_THE_CLOCK, *REFUSING)
@@ -38,13 +41,15 @@ _undo: list[Callable[[], object]] = []
 
 
 @contextmanager
-def substituted(main: Any) -> Iterator[None]:
-    """Have `main` see no clock but the run's, and nothing of the world outside, while entered.
+def substituted(call: Sequence[Any]) -> Iterator[None]:
+    """Have a call see no clock but the run's, and nothing of the world outside, while entered.
+
+    It is a function, and whatever it is called with.
 
     Examples
     --------
     >>> before = time.sleep
-    >>> with substituted(None):
+    >>> with substituted([None]):
     ...     time.sleep is before
     False
     >>> time.sleep is before
@@ -59,7 +64,7 @@ def substituted(main: Any) -> Iterator[None]:
             _modules.look()
             for module, name in _modules.holders:
                 _replace_in(vars(module), name)
-        _replace_in_own_code(main)
+        _replace_in_own_code(call)
     try:
         yield
     finally:
@@ -120,32 +125,18 @@ class _Modules:
 _modules = _Modules()
 
 
-def _replace_in_own_code(main: Any) -> None:
+def _replace_in_own_code(call: Any) -> None:
+    function, *_ = call
+    while isinstance(function, functools.partial):
+        function = function.func
+    function = getattr(function, "__func__", function)
     spaces = list(_modules.own)
-    while isinstance(main, functools.partial):
-        main = main.func
-    main = getattr(main, "__func__", main)
-    if type(main) is FunctionType:
-        _replace_in_function(main)
-        if not any(names is main.__globals__ for names in spaces):
-            spaces.append(main.__globals__)
+    if type(function) is FunctionType and all(function.__globals__ is not each for each in spaces):
+        spaces.append(function.__globals__)
+    search = _Search(names.get("__name__") for names in spaces)
+    search.visit(call)
     for names in spaces:
-        for name, value in list(names.items()):
-            kind = type(value)
-            if _is_taken(value) or kind is functools.partial or kind is tuple:
-                _replace_in(names, name)
-            elif kind is FunctionType:
-                if value.__globals__ is names:
-                    _replace_in_function(value)
-            elif issubclass(kind, type):
-                if _module_of(value) == names.get("__name__"):
-                    _replace_in_class(value)
-            elif kind is list or kind is dict:
-                if len(value) <= _SMALL:
-                    for key in list(value) if kind is dict else range(len(value)):
-                        _replace_in(value, key)
-            elif _module_of(kind) == names.get("__name__"):
-                _replace_in_object(value)
+        search.replace_items(names)
 
 
 def _is_taken(value: Any) -> bool:
@@ -154,7 +145,7 @@ def _is_taken(value: Any) -> bool:
 
 
 def _module_of(kind: type) -> Any:
-    return type.__getattribute__(kind, "__dict__").get("__module__")
+    return _attributes_of(kind).get("__module__")
 
 
 def stand_in(value: Any) -> Any:
@@ -169,9 +160,10 @@ def stand_in(value: Any) -> Any:
         positional = len(value.args)
         named = zip(value.keywords, args[positional:], strict=True)
         return functools.partial(function, *args[:positional], **dict(named))
-    if kind is tuple and len(value) <= _SMALL:
+    if (kind is tuple or _is_named_tuple(kind)) and len(value) <= _SMALL:
         fakes = list(map(stand_in, value))
-        return value if all(map(operator.is_, value, fakes)) else tuple(fakes)
+        same = all(map(operator.is_, value, fakes))
+        return value if same else tuple.__new__(kind, fakes)
     if kind is BuiltinMethodType and value.__name__ in _OF_DATES:
         known = isinstance(value.__self__, type) and issubclass(value.__self__, datetime.date)
         return getattr(value.__self__, value.__name__) if known else value  # that of now
@@ -196,22 +188,12 @@ def _replace_in(names: Any, key: Any) -> None:
     _undo.append(undo)
 
 
-def _replace_in_function(function: FunctionType) -> None:
-    defaults = function.__defaults__
-    if defaults and any(stand_in(value) is not value for value in defaults):
-        function.__defaults__ = tuple(map(stand_in, defaults))
-        _undo.append(lambda: setattr(function, "__defaults__", defaults))
-    for name in list(function.__kwdefaults__ or ()):
-        _replace_in(function.__kwdefaults__, name)
-    for cell in function.__closure__ or ():
-        _replace_in_cell(cell)
-
-
-def _replace_in_cell(cell: Any) -> None:
+def _replace_in_cell(cell: Any) -> Any:
+    """Replace what a closure holds; return that."""
     try:
         real = cell.cell_contents
     except ValueError:  # it is empty yet
-        return
+        return None
     fake = stand_in(real)
     if fake is not real:
         cell.cell_contents = fake
@@ -221,38 +203,105 @@ def _replace_in_cell(cell: Any) -> None:
                 cell.cell_contents = real
 
         _undo.append(undo)
+    return real
 
 
-def _replace_in_object(thing: Any) -> None:
-    attributes = getattr(thing, "__dict__", None)
-    for name in list(attributes) if type(attributes) is dict else ():
-        _replace_in(attributes, name)
-    for slot in vars(type(thing)).values():
-        if type(slot) is MemberDescriptorType:
-            try:
-                real = slot.__get__(thing)
-            except AttributeError:  # it is empty yet
-                continue
+class _Search:
+    """Looks for clocks in the learner's own functions, classes, objects and small containers.
+
+    It calls nothing of theirs, and looks at so much, and so deep, at the most.
+    """
+
+    def __init__(self, own: Iterable[Any]) -> None:
+        self.own = set(own)
+        self.seen: set[int] = set()
+        self.depth = 0
+
+    def visit(self, value: Any) -> None:
+        """Replace whatever is a clock inside of `value`."""
+        kind = type(value)
+        if kind in _PLAIN or self.depth == _DEEP or len(self.seen) == _MOST:
+            return
+        if id(value) in self.seen:
+            return
+        self.seen.add(id(value))
+        self.depth += 1
+        if kind is FunctionType:
+            if value.__module__ in self.own:
+                self._function(value)
+        elif kind in (list, dict, deque):
+            if len(value) <= _SMALL:
+                self.replace_items(value)
+        elif kind is tuple or _is_named_tuple(kind):
+            for each in value[:_SMALL]:
+                self.visit(each)
+        elif kind is functools.partial:
+            for each in (value.func, *value.args, *value.keywords.values()):
+                self.visit(each)
+        elif kind in (MethodType, BuiltinMethodType):
+            self.visit(value.__self__)
+        elif kind is functools._lru_cache_wrapper:
+            self.visit(value.__wrapped__)
+        elif issubclass(kind, type):
+            if _module_of(value) in self.own:
+                self._class(value)
+        elif _module_of(kind) in self.own:
+            self._object(value)
+        self.depth -= 1
+
+    def replace_items(self, container: Any) -> None:
+        """Replace the clocks in a list or a dict, and look into the rest of it."""
+        for key in list(container) if isinstance(container, dict) else range(len(container)):
+            value = container[key]
+            if type(value) not in _PLAIN:
+                _replace_in(container, key)
+                self.visit(value)
+
+    def _function(self, function: FunctionType) -> None:
+        defaults = function.__defaults__
+        if defaults and any(stand_in(value) is not value for value in defaults):
+            function.__defaults__ = tuple(map(stand_in, defaults))
+            _undo.append(lambda: setattr(function, "__defaults__", defaults))
+        for name in list(function.__kwdefaults__ or ()):
+            _replace_in(function.__kwdefaults__, name)
+        for cell in function.__closure__ or ():
+            self.visit(_replace_in_cell(cell))
+        for value in function.__dict__.values():  # as functools.wraps leaves there
+            self.visit(value)
+
+    def _object(self, thing: Any) -> None:
+        with suppress(AttributeError):  # it has slots
+            self.replace_items(object.__getattribute__(thing, "__dict__"))
+        for slot in _attributes_of(type(thing)).values():
+            if type(slot) is MemberDescriptorType:
+                try:
+                    real = slot.__get__(thing)
+                except AttributeError:  # it is empty yet
+                    continue
+                if (fake := stand_in(real)) is not real:
+                    slot.__set__(thing, fake)
+                    _undo.append(functools.partial(slot.__set__, thing, real))
+                self.visit(real)
+
+    def _class(self, kind: type) -> None:
+        for name, value in list(_attributes_of(kind).items()):
+            real = value.__func__ if type(value) is staticmethod else value
             if (fake := stand_in(real)) is not real:
-                slot.__set__(thing, fake)
-                _undo.append(functools.partial(slot.__set__, thing, real))
+                fake = staticmethod(fake) if _is_taken(real) else fake
+                type.__setattr__(kind, name, fake)
+                _undo.append(functools.partial(type.__setattr__, kind, name, value))
+            elif type(value) is property:
+                self.visit(value.fget)
+                self.visit(value.fset)
+            elif type(value) in (classmethod, staticmethod):
+                self.visit(value.__func__)
+            else:
+                self.visit(value)
 
 
-def _replace_in_class(kind: type, depth: int = 3) -> None:
-    for name, value in list(vars(kind).items()):
-        real = value.__func__ if type(value) is staticmethod else value
-        if _is_taken(real):
-            type.__setattr__(kind, name, staticmethod(stand_in(real)))
-            _undo.append(functools.partial(type.__setattr__, kind, name, value))
-        elif issubclass(type(value), type):
-            if depth and _module_of(value) == _module_of(kind):
-                _replace_in_class(value, depth - 1)
-        else:
-            inside: tuple[Any, ...] = ()
-            if type(value) is property:
-                inside = (value.fget, value.fset)
-            if type(value) in (classmethod, staticmethod):
-                inside = (value.__func__,)
-            for function in (*inside, value):
-                if type(function) is FunctionType:
-                    _replace_in_function(function)
+def _attributes_of(kind: type) -> Any:
+    return type.__getattribute__(kind, "__dict__")
+
+
+def _is_named_tuple(kind: type) -> bool:
+    return issubclass(kind, tuple) and "_make" in _attributes_of(kind)

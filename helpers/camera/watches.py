@@ -1,8 +1,8 @@
 """What the clock says to a program that is simulated: wherever it looks, it is the run's own time.
 
-In place of the functions of `time` that tell the time or sleep, and of `datetime.now`, there are
-ones that ask the running loop; outside of a simulation they do what they always do. They are put
-in place by `substitutes`.
+In place of the functions of `time` that tell the time or sleep, of `datetime.now`, and of a lock
+that waits for so long, there are ones that ask the running loop; outside of a simulation they do
+what they always do. They are put in place by `substitutes`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import asyncio
 import datetime
 import functools
 import operator
+import os
 import sys
+import threading
 import time
 from collections.abc import Callable
 from types import FrameType
@@ -26,7 +28,7 @@ __all__ = ["ON_THE_CLOCK", "SimulatedLoop", "hold", "running_simulation"]
 
 _FREE_LOOKS = 1_000  # at the clock: in one step, or in turns without any time passing
 _LOOK, _TURN = 1e-6, 1e-4  # seconds: what a look costs after that, of each kind
-_real_sleep = time.sleep
+_real_sleep, _real_times = time.sleep, os.times
 _TOO_LONG = 2**63 / 1e9  # seconds that `time.sleep` refuses
 
 
@@ -134,6 +136,28 @@ def _sleep(seconds: float, /) -> None:
         hold(loop, seconds, sys._getframe(1))
 
 
+_LOCK = type(threading.Lock())
+
+
+def _acquiring(real: Any) -> Any:
+    """Return the method of a lock; inside a simulation its timeout passes on the run's clock."""
+
+    @functools.wraps(real)
+    def acquire(lock: Any, blocking: bool = True, timeout: float = -1) -> Any:
+        loop = running_simulation()
+        frame = sys._getframe(1)
+        if loop is None or not 0 < timeout < threading.TIMEOUT_MAX or not is_own(frame.f_code):
+            return real(lock, blocking, timeout)
+        if taken := real(lock, False):
+            return taken
+        if blocking is not True:
+            return real(lock, blocking, timeout)  # which says what is wrong with it
+        hold(loop, timeout, frame)
+        return False
+
+    return acquire
+
+
 _DATES = ("REALTIME", "TAI")
 _SINCE_THE_START = ("MONOTONIC", "MONOTONIC_RAW", "BOOTTIME", "UPTIME_RAW")
 _NUMBERED = {  # whether it shows a date; those that tell of computing stay as they are
@@ -153,6 +177,13 @@ def _clock_gettime(real: Any, *, whole: bool) -> Any:
         return int(day) * 10**9 + round(now * 1e9) if whole else day + now
 
     return gettime
+
+
+def _times() -> Any:
+    loop = asyncio._get_running_loop()
+    if not isinstance(loop, SimulatedLoop):
+        return _real_times()
+    return os.times_result((*_real_times()[:4], loop.look(sys._getframe(1))))
 
 
 _OF_TIME = {
@@ -213,5 +244,7 @@ _OF_DATETIME = [
 ON_THE_CLOCK: list[tuple[Any, str, Any]] = [
     *((time, name, fake) for name, fake in _OF_TIME.items()),
     *_OF_DATETIME,
+    (os, "times", functools.wraps(os.times)(_times)),
+    (_LOCK, "acquire", _acquiring(_LOCK.acquire)),
 ]
 """Module or class, name, and what to put in its place while a program is simulated."""

@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 import io
 import logging
+import os
 import queue
 import select
 import signal
@@ -52,6 +53,9 @@ def bind() -> None:
         (lambda: queue.SimpleQueue().get(timeout=1), "waits for a thread"),
         (lambda: select.select([], [], [], 1), "waits for a socket"),
         (lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL), "uses a signal"),
+        (lambda: os.kill(os.getpid(), signal.SIGTERM), "uses a signal"),
+        (lambda: signal.raise_signal(signal.SIGTERM), "uses a signal"),
+        (lambda: signal.sigwait([signal.SIGTERM]), "waits for a signal"),
     ],
 )
 def test_it_is_refused_by_name(call: Callable[[], Any], what: str) -> None:

@@ -1,7 +1,9 @@
 """Whoever took a clock before has it replaced while a program is simulated, and back after it."""
 
 import asyncio
+import collections
 import doctest
+import enum
 import functools
 import sys
 import threading
@@ -13,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from socket import getaddrinfo
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
 import pytest
 
@@ -74,6 +76,46 @@ class Outer:
         return clock()
 
 
+class Member(enum.Enum):
+    CLOCK = time.monotonic
+
+
+class Pair(NamedTuple):
+    clock: Callable[[], float]
+    unit: str = "s"
+
+
+class Settings:
+    table: ClassVar = {"clock": [time.monotonic]}
+    pair = Pair(time.monotonic)
+
+    def __init__(self) -> None:
+        self.deep = {"clocks": [Stopwatch()]}
+
+
+@functools.lru_cache(maxsize=0)
+def by_cache(clock: Callable[[], float] = time.monotonic) -> Callable[[], float]:
+    return clock
+
+
+def decorated(clock: Callable[[], float] = time.monotonic) -> Any:
+    def decorate(function: Any) -> Any:
+        @functools.wraps(function)
+        def wrapper() -> float:
+            assert function() is None
+            return clock()
+
+        return wrapper
+
+    return decorate
+
+
+@decorated()
+def by_decorator() -> None: ...
+
+
+settings, in_a_deque = Settings(), collections.deque([time.monotonic])
+in_a_method = Stopwatch().by_default
 in_a_closure, stopwatch, slots = enclosed(), Stopwatch(), Slots()
 in_a_tuple = (time.monotonic,)
 day = datetime.now
@@ -94,6 +136,14 @@ PLACES: dict[str, Callable[[], float]] = {
     "in a nested class": lambda: Outer.Inner.clock(),
     "as a default of a property": lambda: Outer().by_property,
     "as a default of a class method": lambda: Outer.by_class(),
+    "in an enumeration": lambda: Member.CLOCK.value(),
+    "in a named tuple of a class": lambda: Settings.pair.clock(),
+    "in a container of a class": lambda: Settings.table["clock"][0](),
+    "deep in an object": lambda: settings.deep["clocks"][0].own(),
+    "behind a cache": lambda: by_cache()(),
+    "in a decorator": lambda: by_decorator(),
+    "in a deque": lambda: in_a_deque[0](),
+    "behind a bound method": lambda: in_a_method(),
 }
 
 
@@ -147,6 +197,46 @@ def test_a_clock_that_is_handed_over() -> None:
     assert simulate(main, datetime.now).result.total_seconds() == pytest.approx(7)
 
 
+def test_a_clock_within_what_is_handed_over_or_enclosed() -> None:
+    """Objects and classes that only the call knows."""
+
+    class Enclosed:
+        clock = time.monotonic
+
+    async def main(watch: Any, *more: Any, clocks: Any) -> list[float]:
+        await asyncio.sleep(7)
+        return [watch.own(), more[0].own(), clocks["own"](), Enclosed.clock()]
+
+    watches = Stopwatch(), Stopwatch()
+    assert simulate(main, *watches, clocks={"own": time.monotonic}).result == [7.0] * 4
+    bound = functools.partial(main, watches[0])
+    assert simulate(bound, watches[1], clocks={"own": monotonic}).result == [7.0] * 4
+    assert [watch.own for watch in watches] == [time.monotonic] * 2
+
+
+def test_nothing_of_the_learner_s_is_called_in_the_search() -> None:
+    """No property, no `__getattr__`, no `__len__`, no `__iter__`, no `__eq__`."""
+
+    class Devious(dict[str, Any]):
+        def _fail(self, *args: Any) -> Any:
+            raise AssertionError("called")
+
+        __getattribute__ = __len__ = __iter__ = __eq__ = __hash__ = __getitem__ = _fail  # type: ignore[assignment]
+
+    class Meta(type):
+        def __getattribute__(cls, name: str) -> Any:
+            raise AssertionError("called")
+
+    class Strange(metaclass=Meta):
+        pass
+
+    async def main(*things: Any) -> float:
+        await asyncio.sleep(7)
+        return time.monotonic()
+
+    assert simulate(main, Devious(), [Devious()], Strange, [Strange]).result == 7.0
+
+
 def test_what_is_refused_is_so_by_each_name() -> None:
     """Also where it was imported before."""
 
@@ -195,12 +285,12 @@ def test_several_at_once_leave_all_as_it_was() -> None:
     first, second = threading.Event(), threading.Event()
 
     def other() -> None:
-        with substituted(None):
+        with substituted([None]):
             first.set()
             second.wait()
 
     thread = threading.Thread(target=other)
-    with substituted(None):
+    with substituted([None]):
         thread.start()
         first.wait()
     assert time.sleep is not reals["sleep"]

@@ -2,8 +2,11 @@
 
 import asyncio
 import datetime
+import os
+import threading
 import time
 from collections.abc import Callable
+from types import MethodDescriptorType
 from typing import Any
 
 import pytest
@@ -20,6 +23,7 @@ CLOCKS: list[Callable[[], float]] = [
     lambda: time.time_ns() / 1e9,
     lambda: datetime.datetime.now().timestamp(),
     lambda: datetime.datetime.now(datetime.UTC).timestamp(),
+    lambda: os.times().elapsed,
     lambda: asyncio.get_running_loop().time(),
 ]
 
@@ -39,6 +43,21 @@ def test_each_clock_agrees_with_the_run(clock: Callable[[], float]) -> None:
     run = simulate(main)
     assert run.result == pytest.approx([0, 0.25, 0.5, 0.75], abs=1e-6)
     assert run.seconds == 0.75
+
+
+def test_a_lock_s_timeout_passes_on_the_run_s_clock() -> None:
+    """It holds the loop, as in life; a free lock is taken in no time."""
+
+    async def main() -> list[Any]:
+        lock = threading.Lock()
+        taken = [lock.acquire(timeout=2), lock.acquire(timeout=2.5), lock.acquire(False)]
+        lock.release()
+        return [*taken, lock.acquire(True, 3), lock.locked()]
+
+    run = simulate(main)
+    assert run.result == [True, False, False, True, True]
+    assert run.seconds == run.held == 2.5
+    assert type(vars(type(threading.Lock()))["acquire"]) is MethodDescriptorType  # as before
 
 
 def test_those_that_count_from_the_start_are_one_clock() -> None:
