@@ -1,6 +1,17 @@
 """Pure drawing: a `Run` goes in, a `Figure` comes out. No pyplot, no state.
 
 Colour is the call, hatching the state: solid for running, crossed for ready, striped for waiting.
+
+All sizes are in CSS pixels, of which a picture is 960 wide and by default 400 high at most:
+
+- ``timeline(run, *, until=None, title=None, height=None)`` and
+  ``compare(a, b, *, names=("A", "B"), until=None, height=None)`` return a `Figure`: with `height`
+  it is exactly so high, whatever it shows, and the frame of its axes stands still as well;
+- ``png(figure)`` has two dots a pixel: show it as wide and high as ``size(figure)`` says;
+- ``in_words(run)`` is the alternative text of a picture, of 1,000 letters at most;
+- ``across(figure, moment, step)`` is where in the width of the picture, from 0 to 1, a moment lies
+  (seconds since the start; where no time passes the axis counts steps, and the number of the step,
+  from 0, tells it): that is where a cursor goes.
 """
 
 from __future__ import annotations
@@ -28,7 +39,7 @@ from ..camera.texts import plain
 from .style import StyledFigure, in_our_style, lock
 from .text import Font, as_drawn, cut, in_order, width
 
-__all__ = ["compare", "curve", "png", "timeline"]
+__all__ = ["across", "compare", "curve", "in_words", "png", "size", "timeline"]
 
 _MOST_LANES = 80
 """More lanes than this are not legible; the first and the last of them are drawn instead."""
@@ -60,7 +71,13 @@ _ENDINGS = {
 }
 
 
-def timeline(run: Run, *, until: float | None = None, title: str | None = None) -> Figure:
+def timeline(
+    run: Run,
+    *,
+    until: float | None = None,
+    title: str | None = None,
+    height: float | None = None,
+) -> Figure:
     """Draw the lanes of `run` over time, and on top of them who holds the event loop.
 
     Parameters
@@ -82,7 +99,14 @@ def timeline(run: Run, *, until: float | None = None, title: str | None = None) 
     return _figure([(title or repr(run), run)], until)
 
 
-def compare(a: Run, b: Run, *, names: tuple[str, str] = ("A", "B")) -> Figure:
+def compare(
+    a: Run,
+    b: Run,
+    *,
+    names: tuple[str, str] = ("A", "B"),
+    until: float | None = None,
+    height: float | None = None,
+) -> Figure:
     """Draw two runs below each other on one time axis.
 
     Examples
@@ -93,7 +117,7 @@ def compare(a: Run, b: Run, *, names: tuple[str, str] = ("A", "B")) -> Figure:
     ['A: 0.65 s', 'B: 1.46 s']
     """
     pairs = [(f"{name}: {run!r}", run) for name, run in zip(names, (a, b), strict=True)]
-    return _figure(pairs, max(a.seconds, b.seconds))
+    return _figure(pairs, until or max(a.seconds, b.seconds))
 
 
 def curve(
@@ -149,6 +173,46 @@ def png(figure: Figure) -> bytes:
     with lock:
         figure.savefig(buffer, format="png", pil_kwargs={"compress_level": 1})
     return buffer.getvalue()
+
+
+def size(figure: Figure) -> tuple[int, int]:
+    """Width and height at which to show a picture, in CSS pixels.
+
+    Examples
+    --------
+    >>> from helpers import load_data, simulate
+    >>> size(timeline(simulate(load_data, "dataset1.csv")))[0]
+    960
+    """
+    width, height = figure.get_size_inches() * _DPI
+    return round(width), round(height)
+
+
+def across(figure: Figure, moment: float, step: int) -> float:
+    """Where in the width of a picture a moment lies, from 0 to 1.
+
+    Examples
+    --------
+    >>> from helpers import load_data, simulate
+    >>> figure = timeline(simulate(load_data, "dataset1.csv"))
+    >>> across(figure, 0.0, 0) < across(figure, 0.65, 1) < 1
+    True
+    """
+    axes = figure.axes[0]
+    box = axes.get_position()
+    return float(box.x0 + box.width * moment / axes.get_xlim()[1])
+
+
+def in_words(run: Run) -> str:
+    """What a timeline shows, for those who cannot see it.
+
+    Examples
+    --------
+    >>> from helpers import load_data, simulate
+    >>> in_words(simulate(load_data, "dataset1.csv"))
+    'Timeline: 0.65 s'
+    """
+    return plain(f"Timeline: {run!r}", _MOST_LETTERS)
 
 
 class _Drawn:
