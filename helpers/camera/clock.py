@@ -50,8 +50,7 @@ def simulate(
     It is a plain function: the loop turns in a worker thread, so it can be called from a cell,
     a script or a widget. Tasks that are left when ``main`` ends are cancelled, as by
     ``asyncio.run``. An error of the program, a deadlock, a runaway or the use of what takes real
-    time is kept in ``run.error``; SystemExit and KeyboardInterrupt leave as they do from
-    ``asyncio.run``.
+    time is kept in ``run.error``. SystemExit, KeyboardInterrupt and GeneratorExit are raised here.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """What cannot be fast-forwarded: whatever waits for the world outside is refused by name.
 
-Sockets, processes, threads, and whoever wakes the loop from outside take real time. A loop whose
+Sockets, processes, threads, signals, and whoever wakes the loop from outside take real time. A loop whose
 clock jumps would go on without them, to a wrong result.
 """
 
@@ -28,7 +28,7 @@ __all__ = ["REFUSING", "NoOutside", "RealIO"]
 
 
 class RealIO(RuntimeError):
-    """Files, sockets, threads and processes take real time: not on the fast-forward clock."""
+    """The program uses sockets, threads, processes or signals, whose time cannot be skipped."""
 
 
 class NoOutside(asyncio.SelectorEventLoop):
