@@ -1,7 +1,7 @@
 """What cannot be fast-forwarded: whatever waits for the world outside is refused by name.
 
-Sockets, processes, threads, signals, and whoever wakes the loop from outside take real time. A loop whose
-clock jumps would go on without them, to a wrong result.
+Sockets, processes, threads, signals, and whoever wakes the loop from outside take real time. A loop
+whose clock jumps would go on without them, to a wrong result.
 """
 
 from __future__ import annotations
