@@ -7,14 +7,14 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3.14 pyth
 	python; do $$python tools/preflight.py >/dev/null 2>&1 && echo $$python && exit; done; echo python3)
 VENV ?= .venv
 RUN = $(VENV)/bin/python
-# Not compiled: most of it is never used, and what is, Python compiles then.
-PIP = $(RUN) -m pip install --disable-pip-version-check --no-compile -qq
+INSTALL = $(PYTHON) tools/install.py $(VENV)
 INSTALLED = $(VENV)/installed
+TESTED = $(VENV)/installed-tests
 # By this name, lest `make -n` runs the rest of the line too.
 AGAIN = $(MAKE) --no-print-directory
 TESTS = $(RUN) -m pytest -n 3  # at a time: much of it waits
 
-.PHONY: help install lab test test-all lint types unit nbval browser notebooks picture bench clean
+.PHONY: help install lab class test test-all lint types unit nbval browser notebooks picture bench clean
 
 help:  ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -25,46 +25,50 @@ $(INSTALLED): requirements.txt pyproject.toml
 	@python="$(PYTHON)"; $$python -c '' 2>/dev/null || { echo "There is no Python that runs as" \
 		"$$python: install Python 3.11 to 3.15, or name it, as in:" \
 		"make lab PYTHON=/path/to/python3.13"; exit 1; }; $$python tools/preflight.py
-	@echo "Installing into $(VENV): a minute or two, the first time only."
-	@$(RUN) -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
-	@$(PIP) --requirement requirements.txt
-	@$(PIP) --no-deps --editable .
+	@$(INSTALL) requirements.txt .
 	@touch $@
 
-lab: $(INSTALLED)  ## open JupyterLab on the first notebook
+$(TESTED): requirements-test.txt $(INSTALLED)
+	@$(INSTALL) requirements-test.txt
+	@touch $@
+
+lab: $(INSTALLED)  ## open JupyterLab on the learner's first notebook
 	@$(RUN) tools/lab.py $(ARGS)
 
-test: $(INSTALLED)  ## check everything: lint, types, unit, nbval, browser
+class: $(INSTALLED)  ## make the teacher's folder, and the zip for the class
+	@$(RUN) tools/classroom.py
+
+test: $(TESTED)  ## check everything: lint, types, unit, nbval, browser
 	@$(MAKE) --no-print-directory --keep-going lint types unit nbval browser
 
-test-all: $(INSTALLED)  ## check every notebook on every Python and kernel, and more: hours
+test-all: $(TESTED)  ## check every notebook on every Python and kernel, and more: hours
 	@test -n "$(ARGS)" || THOROUGH=5 $(AGAIN) test; tested=$$?; \
 		$(RUN) tools/matrix.py $(ARGS) && exit $$tested
 
-lint: $(INSTALLED)  ## check style and format, notebooks included
+lint: $(TESTED)  ## check style and format, notebooks included
 	$(RUN) -m ruff check
 	$(RUN) -m ruff format --check
 
-types: $(INSTALLED)  ## check types
+types: $(TESTED)  ## check types
 	$(RUN) -m mypy
 
-unit: $(INSTALLED)  ## test the package and the shape of the notebooks
+unit: $(TESTED)  ## test the package and the shape of the notebooks
 	$(TESTS) --dist worksteal tests --ignore tests/browser
 
-nbval: $(INSTALLED)  ## run every notebook and compare every output
+nbval: $(TESTED)  ## run every notebook and compare every output
 	$(TESTS) --dist loadfile notebooks -p guard.plugin --nbval --nbval-current-env \
 		--nbval-cell-timeout 60 --nbval-sanitize-with tests/guard/sanitize.cfg
 
-browser: $(INSTALLED)  ## drive the notebooks in a real browser
+browser: $(TESTED)  ## drive the notebooks in a real browser
 	$(TESTS) --dist load --maxschedchunk 1 tests/browser
 
-notebooks: $(INSTALLED)  ## run the notebooks in place (or those named in ARGS)
+notebooks: $(TESTED)  ## run the notebooks in place (or those named in ARGS)
 	@$(RUN) tools/notebooks.py $(ARGS)
 
 picture: $(INSTALLED)  ## draw the picture of the README
 	@$(RUN) tools/picture.py
 
-bench: $(INSTALLED)  ## measure, beside what else one could use
+bench: $(TESTED)  ## measure, beside what else one could use
 	@$(RUN) -m benchmarks $(ARGS)
 	@test -n "$(ARGS)" || $(RUN) -m pytest -q tests/browser/speed.py
 

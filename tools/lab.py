@@ -1,4 +1,7 @@
-"""Open JupyterLab on the first notebook; arguments are JupyterLab's own."""
+"""Open JupyterLab on the learner's first notebook; arguments are JupyterLab's own.
+
+Usage: python tools/lab.py [argument ...]        (such as --no-browser or --port 9999)
+"""
 
 import argparse
 import errno
@@ -7,7 +10,12 @@ import socket
 import sys
 from pathlib import Path
 
+import learn
+
 ROOT = Path(__file__).resolve().parent.parent
+# What the course asks of Jupyter: to name the address and what goes wrong, and no more; no news
+# over a notebook; none of Voilà, which tests install, and which takes seconds to start.
+SETTINGS = Path(__file__).with_name("jupyter")
 # Whatever folder and page the user's own configuration of Jupyter asks for.
 COURSE = [
     f"--ServerApp.root_dir={ROOT}",
@@ -15,8 +23,10 @@ COURSE = [
     f"--FileContentsManager.root_dir={ROOT}",
     "--FileContentsManager.preferred_dir=",
     "--ServerApp.file_to_run=",
-    "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb",
+    f"--LabApp.default_url=/lab/tree/learn/{learn.FIRST}",
 ]
+# Jupyter's own business, which only its makers can mend.
+QUIET = ["-W", "ignore:ServerApp.token config is deprecated:DeprecationWarning"]
 
 
 def taken(host: str, port: int) -> bool:
@@ -41,7 +51,7 @@ def command(arguments: list[str]) -> list[str]:
             f"Port {asked.port} is taken: ask for another, as in make lab "
             f'ARGS="--port {asked.port + 1}", or for none, and a free one is found.'
         )
-    run = [sys.executable, "-m", "jupyterlab", *COURSE]
+    run = [sys.executable, *QUIET, "-m", "jupyterlab", *COURSE]
     if asked.port:
         run.append("--ServerApp.port_retries=0")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
@@ -49,6 +59,16 @@ def command(arguments: list[str]) -> list[str]:
     return run + arguments
 
 
+def environment() -> dict[str, str]:
+    """Return this process's environment, with the course's settings of JupyterLab."""
+    paths = [str(SETTINGS), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
+    return os.environ | {"JUPYTER_CONFIG_PATH": os.pathsep.join(paths)}
+
+
 if __name__ == "__main__":
     run = command(sys.argv[1:])
-    os.execv(run[0], run)
+    for line in learn.prepare():
+        print(line, flush=True)
+    if not (learn.LEARN / learn.FIRST).exists():
+        sys.exit(1)
+    os.execve(run[0], run, environment())

@@ -22,6 +22,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 HOME = ROOT / ".venv-matrix"
+PINNED = ["requirements.txt", "requirements-test.txt"]
 PYTHONS = ["3.11", "3.12", "3.13", "3.14", "3.15"]
 DECLARED = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
 NEWEST = next(ask for ask in DECLARED if ask.startswith("ipykernel")).removeprefix("ipykernel")
@@ -100,7 +101,7 @@ def environment(python: str, log: Path) -> str:
         partial = HOME / "partial"
         for old in home, partial:
             shutil.rmtree(old, ignore_errors=True)
-        if there == version(sys.executable) and Path(sys.prefix, "installed").exists():
+        if there == version(sys.executable) and Path(sys.prefix, "installed-tests").exists():
             shutil.copytree(sys.prefix, partial, symlinks=True)  # quicker than to install
             partial.rename(home)
         else:
@@ -109,8 +110,8 @@ def environment(python: str, log: Path) -> str:
 
 
 def install(python: str, kernel: str, log: Path) -> bool:
-    """Install the pinned set, with this ipykernel in place of the pinned one."""
-    pins = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    """Install the pinned sets, with this ipykernel in place of the pinned one."""
+    pins = "".join((ROOT / name).read_text(encoding="utf-8") for name in PINNED)
     wanted = Path(python).parents[1] / "requirements.txt"
     wanted.write_text(re.sub("(?m)^ipykernel==.*", f"ipykernel=={kernel}", pins), encoding="utf-8")
     return run([python, *PIP, "--requirement", str(wanted)], log) and run(
