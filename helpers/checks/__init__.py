@@ -2,9 +2,9 @@
 
 from .coroutines import check_drive, check_labels
 from .event_loop import check_every, check_loop, check_polite
-from .exceptions import check_load_good, check_load_or_default, check_try_again
+from .exceptions import check_load_or_default, check_try_again
 from .gather import check_first_result, check_load_and_tell, check_through_all
-from .semaphores import check_label_all, check_load_per_server, check_run_all
+from .semaphores import check_label_all, check_load_per_server
 
 __all__ = [
     "check_drive",
@@ -13,12 +13,10 @@ __all__ = [
     "check_label_all",
     "check_labels",
     "check_load_and_tell",
-    "check_load_good",
     "check_load_or_default",
     "check_load_per_server",
     "check_loop",
     "check_polite",
-    "check_run_all",
     "check_through_all",
     "check_try_again",
 ]

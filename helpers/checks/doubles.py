@@ -7,7 +7,6 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from .answers import started_tasks
 from .verdict import expect
 from .words import is_same, shown
 
@@ -58,16 +57,14 @@ class Spy:
     >>> async def both():
     ...     await asyncio.gather(spy.act("a", 1.0, "data"), spy.act("b", 2.0, None))
     >>> _ = run_answer(both)
-    >>> [(call.item, call.began, call.ended) for call in spy.calls], spy.most[""], spy.tasks
-    ([('a', 0.0, 1.0), ('b', 0.0, 2.0)], 2, 2)
+    >>> [(call.item, call.began, call.ended) for call in spy.calls], spy.most[""]
+    ([('a', 0.0, 1.0), ('b', 0.0, 2.0)], 2)
     """
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
         self.most: Counter[str] = Counter()
         """The most that were inside at one time, by group."""
-        self.tasks = 0
-        """The most tasks that were alive as a call began."""
         self.cut: list[asyncio.Task[Any] | None] = []
         """Whose call was cancelled."""
         self._inside: Counter[str] = Counter()
@@ -79,7 +76,6 @@ class Spy:
         self.calls.append(call)
         self._inside[group] += 1
         self.most[group] = max(self.most[group], self._inside[group])
-        self.tasks = max(self.tasks, len(started_tasks()))
         try:
             await asyncio.sleep(seconds)
         except asyncio.CancelledError:

@@ -1,9 +1,9 @@
-"""Verdicts on the exercises of notebook 05: a limit for each server, workers, one model for all."""
+"""Verdicts on the exercises of notebook 05: a limit for each server, one model for all."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from .doubles import FALSY, Spy, some_errors
 from .verdict import check, expect, expect_results, raised
 from .words import error_text, is_same, name_of, shown
 
-__all__ = ["check_label_all", "check_load_per_server", "check_run_all"]
+__all__ = ["check_label_all", "check_load_per_server"]
 
 _KEEP = "put each result, or the error itself, in the place of its item"
 
@@ -23,8 +23,8 @@ class _Case:
     """Items, how many may be at work, and how each job ends."""
 
     limit: int
-    items: list[Any]
-    bad: Sequence[Any] = ()
+    items: list[str]
+    bad: Sequence[str] = ()
     """Items whose job fails."""
     falsy: bool = False
     """Whether jobs return what `if` takes for nothing."""
@@ -50,7 +50,7 @@ class _Case:
         expect(known, f"a job was given {shown(item)}", "that is none of the items")
         return await self.spy.act(item, self.seconds(item), self.outcome(item), _server(item))
 
-    def enough(self, items: Sequence[Any]) -> float:
+    def enough(self, items: Sequence[str]) -> float:
         """Seconds within which all are done if one starts whenever one of the limit ended."""
         times = [self.seconds(item) for item in items]
         return sum(times) / self.limit + max(times, default=0.0) + 1e-6
@@ -73,8 +73,8 @@ class _Case:
         self.spy.expect_each_once(self.items, "the job", "ask once for each")
 
 
-def _server(item: Any) -> str:
-    return item.partition("/")[0] if isinstance(item, str) and "/" in item else ""
+def _server(item: str) -> str:
+    return item.partition("/")[0] if "/" in item else ""
 
 
 def _expect_quick(seconds: float, enough: float, because: str, hint: str = "") -> None:
@@ -125,71 +125,6 @@ def check_load_per_server(load_per_server: Callable[..., Any]) -> None:
         _expect_quick(answer.seconds, enough, because)
     case = _Case(2, _files("red", 6))
     expect_to_let_go(load_per_server, 2, case.items, case.job, cut=case.spy.cut)
-
-
-# --- Workers that keep order -----------------------------------------------------------------
-
-
-@dataclass
-class _Once:
-    """Items that can be gone through once, and how many were taken before an earlier one ended."""
-
-    case: _Case
-    ahead: int = 0
-
-    def __iter__(self) -> Iterator[Any]:
-        return self._items
-
-    def __post_init__(self) -> None:
-        self._items = self._through()
-
-    def _through(self) -> Iterator[Any]:
-        for taken, item in enumerate(self.case.items, 1):
-            self.ahead = max(self.ahead, taken - self.case.spy.ended)
-            yield item
-
-
-@check
-def check_run_all(run_all: Callable[..., Any]) -> None:
-    """Judge workers that share one iterator and keep results and errors in order.
-
-    Parameters
-    ----------
-    run_all
-        Called as ``run_all(workers, function, items)``; the items can be gone through once.
-
-    Examples
-    --------
-    >>> async def a_task_for_each(workers, function, items):
-    ...     return await asyncio.gather(*map(function, items))
-    >>> print(check_run_all(a_task_for_each).hint.partition(";")[0])
-    saw 20 tasks at once, for 4 workers
-    """
-    names = [f"item{number}" for number in range(30)]
-    for case in (
-        _Case(4, names[:20]),
-        _Case(1, names[:9], bad=names[:7]),
-        _Case(3, names, bad=names[4:11]),
-        _Case(5, names[:2]),
-        _Case(2, [*names[:3], "item0"]),
-        _Case(2, [names[0], *FALSY, names[1]]),
-        _Case(3, names[:12], falsy=True),
-        _Case(2, []),
-    ):
-        items = _Once(case)
-        answer = case.answer(run_all, case.limit, case.job, iter(items))
-        seen = f"saw {case.spy.tasks} tasks at once, for {case.limit} workers"
-        hint = "start the workers only, and let each take item after item"
-        most = case.spy.most[""]
-        expect(max(case.spy.tasks - 1, most) <= case.limit, seen, hint=hint)  # one may hand out
-        seen = f"saw {items.ahead} items taken of which none had ended, for {case.limit} workers"
-        hint = "for item in todo, with one iterator for all workers"
-        expect(items.ahead <= 2 * case.limit + 1, seen, "the items may be endless", hint)
-        because = f"there are {case.limit} workers"
-        _expect_quick(answer.seconds, case.enough(case.items), because, "see that all of them work")
-        case.expect_results(answer)
-    case = _Case(2, names[:6])
-    expect_to_let_go(run_all, 2, case.job, iter(case.items), cut=case.spy.cut)
 
 
 # --- One model for all -----------------------------------------------------------------------

@@ -1051,127 +1051,17 @@ async def through_a_set(files, stages):
     return await through_by_recursion(files, stages)
 
 
-# --- load_good -------------------------------------------------------------------------------
-
-
-@right("load_good")
-async def good_a_list(load, files):
-    found = await asyncio.gather(*map(load, files), return_exceptions=True)
-    parts = [{}, {}]
-    for file, item in zip(files, found, strict=True):
-        parts[isinstance(item, BaseException)][file] = item
-    return parts
-
-
-@right("load_good")
-async def good_by_wait(load, files):
-    tasks = {file: asyncio.create_task(load(file)) for file in files}
-    good, bad = {}, {}
-    try:
-        if tasks:
-            await asyncio.wait(tasks.values())
-        for file, task in tasks.items():
-            if task.cancelled():
-                bad[file] = asyncio.CancelledError()
-            elif task.exception() is None:
-                good[file] = task.result()
-            else:
-                bad[file] = task.exception()
-    finally:
-        for task in tasks.values():
-            task.cancel()
-    return good, bad
-
-
-@right("load_good")
-async def good_by_a_group(load, files):
-    found = {}
-
-    async def one(file):
-        try:
-            found[file] = True, await load(file)
-        except Exception as error:
-            found[file] = False, error
-
-    async with asyncio.TaskGroup() as group:
-        for file in files:
-            group.create_task(one(file))
-    good = {file: found[file][1] for file in files if file in found and found[file][0]}
-    return good, {file: found[file][1] for file in files if file in found and not found[file][0]}
-
-
-@right("load_good")
-async def good_emptying(load, files):
-    names = []
-    while files:
-        names.append(files.pop(0))
-    return await good_a_list(load, names)
-
-
-def sorter(is_good: Any, catch: Any = Exception) -> Any:
-    async def load_good(load, files):
-        async def one(file):
-            try:
-                return await load(file)
-            except catch as error:
-                return error
-
-        good, bad = {}, {}
-        for file, item in zip(files, await asyncio.gather(*map(one, files)), strict=True):
-            (good if is_good(item) else bad)[file] = item
-        return good, bad
-
-    return load_good
-
-
-for name, answer, hint in (
-    ("some", sorter(lambda i: not isinstance(i, Exception), (OSError, ValueError)), "came out"),
-    ("most", sorter(lambda i: not isinstance(i, Exception),
-                    (OSError, ValueError, KeyError, RuntimeError)), "BrokenFile"),
-    ("truthy", sorter(lambda item: item and not isinstance(item, Exception)), "good holds"),
-    ("texts", sorter(lambda item: isinstance(item, str)), "good holds"),
-    ("not_none", sorter(lambda i: i is not None and not isinstance(i, Exception)), "good holds"),
-    ("os_errors", sorter(lambda item: not isinstance(item, OSError)), "good holds"),
-):  # fmt: skip
-    WRONG.append(pytest.param("load_good", answer, hint, id=f"good_{name}"))
-
-
-@wrong("load_good", "good holds []; wanted")
-async def good_emptied(load, files):
-    files.clear()
-    return {}, {}
-
-
-@wrong("load_good", "in one group")
-async def good_in_a_group(load, files):
-    async with asyncio.TaskGroup() as group:
-        tasks = {file: group.create_task(load(file)) for file in files}
-    return {file: task.result() for file, task in tasks.items()}, {}
-
-
-@wrong("load_good", "they work for nobody")
-async def good_waits_and_leaves(load, files):
-    tasks = {file: asyncio.create_task(load(file)) for file in files}
-    if tasks:
-        await asyncio.wait(tasks.values())
-    pairs = tasks.items()
-    good = {f: t.result() for f, t in pairs if not t.cancelled() and t.exception() is None}
-    return good, {f: t.exception() for f, t in pairs if not t.cancelled() and t.exception()}
-
-
-@wrong("load_good", "two dicts are wanted")
-async def good_three(load, files):
-    return (*await good_a_list(load, files), [])
-
-
 # --- load_or_default -------------------------------------------------------------------------
+
+
+PASSING = (ConnectionError, TimeoutError)
 
 
 @right("load_or_default")
 async def default_by_wait_for(load, file, seconds, default):
     try:
         return await asyncio.wait_for(load(file), seconds)
-    except Exception:
+    except PASSING:
         return default
 
 
@@ -1180,25 +1070,36 @@ async def default_by_wait(load, file, seconds, default):
     task = asyncio.create_task(load(file))
     try:
         await asyncio.wait([task], timeout=seconds)
-        return task.result() if task.done() and not task.exception() else default
+        lost = not task.done() or isinstance(task.exception(), PASSING)
+        return default if lost else task.result()
     finally:
         task.cancel()
 
 
 @right("load_or_default")
 async def default_by_a_group(load, file, seconds, default):
+    found = default
+
+    async def one():
+        nonlocal found
+        with contextlib.suppress(*PASSING):
+            async with asyncio.timeout(seconds):
+                found = await load(file)
+
     try:
-        async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:
-            task = group.create_task(load(file))
-        return task.result()
-    except Exception:
-        return default
+        async with asyncio.TaskGroup() as group:
+            group.create_task(one())
+    except* Exception as box:
+        error = box.exceptions[0]
+    else:
+        return found
+    raise error
 
 
 @right("load_or_default")
 async def default_by_timeout_at(load, file, seconds, default):
     result = default
-    with contextlib.suppress(Exception):
+    with contextlib.suppress(*PASSING):
         async with asyncio.timeout_at(asyncio.get_running_loop().time() + seconds):
             result = await load(file)
     return result
@@ -1211,7 +1112,11 @@ async def default_by_gather(load, file, seconds, default):
             (found,) = await asyncio.gather(load(file), return_exceptions=True)
     except TimeoutError:
         return default
-    return default if isinstance(found, Exception) else found
+    if isinstance(found, PASSING):
+        return default
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 def catching(*kinds: type[BaseException], empty: Any = lambda data: False) -> Any:
@@ -1227,12 +1132,16 @@ def catching(*kinds: type[BaseException], empty: Any = lambda data: False) -> An
 
 
 for name, answer, hint in (
-    ("some", catching(OSError, ValueError), "BrokenFile: half of it came out"),
-    ("most", catching(OSError, ValueError, KeyError, RuntimeError), "BrokenFile"),
-    ("none_is_nothing", catching(Exception, empty=lambda data: data is None), "gives None: saw"),
-    ("zero_is_nothing", catching(Exception, empty=lambda d: d == 0), "gives 0: saw 'default'"),
-    ("falsy", catching(Exception, empty=lambda data: not data), "gives '': saw 'default'"),
-    ("all", catching(BaseException), "swallows the CancelledError"),
+    ("only_time", catching(TimeoutError), "ConnectionError: gone came out"),
+    ("lost_only", catching(ConnectionError), "TimeoutError came out"),
+    ("values_too", catching(*PASSING, ValueError), "not a number: saw 'default'"),
+    ("runtime_too", catching(*PASSING, RuntimeError), "no memory: saw 'default'"),
+    ("os_errors", catching(OSError), "no such file: saw 'default'"),
+    ("none_is_nothing", catching(*PASSING, empty=lambda data: data is None), "gives None: saw"),
+    ("zero_is_nothing", catching(*PASSING, empty=lambda d: d == 0), "gives 0: saw 'default'"),
+    ("falsy", catching(*PASSING, empty=lambda data: not data), "gives '': saw 'default'"),
+    ("all", catching(BaseException), "not a number: saw 'default'"),
+    ("cancel_too", catching(*PASSING, asyncio.CancelledError), "swallows the CancelledError"),
 ):
     WRONG.append(pytest.param("load_or_default", answer, hint, id=f"default_{name}"))
 
@@ -1246,7 +1155,7 @@ async def default_or_none(load, file, seconds, default):
 async def default_shielded(load, file, seconds, default):
     try:
         return await asyncio.wait_for(asyncio.shield(load(file)), seconds)
-    except Exception:
+    except PASSING:
         return default
 
 
@@ -1257,7 +1166,7 @@ async def default_holds_on(load, file, seconds, default):
     if not task.done():
         task.cancel()
         return default
-    return default if task.exception() else task.result()
+    return default if isinstance(task.exception(), PASSING) else task.result()
 
 
 # --- try_again -------------------------------------------------------------------------------
@@ -1282,9 +1191,9 @@ def again(*kinds: Any, never: Any = (), limit: Any = asyncio.timeout, empty: Any
 
 
 for name, answer in {
-    "plain": again(OSError),
+    "plain": again(*PASSING),
     "no_missing_files": again(OSError, never=(FileNotFoundError, PermissionError)),
-    "no_wrong_folders": again(OSError, never=(IsADirectoryError, NotADirectoryError)),
+    "lost_in_all_ways": again(*PASSING, InterruptedError),
 }.items():
     RIGHT.append(pytest.param("try_again", answer, id=f"again_{name}"))
 
@@ -1298,7 +1207,7 @@ async def again_by_wait_for(load, file, attempts, seconds, wait):
             wait *= 2
         try:
             return await asyncio.wait_for(load(file), seconds)
-        except OSError as error:
+        except PASSING as error:
             last = error
     raise last
 
@@ -1318,7 +1227,7 @@ async def again_by_a_group(load, file, attempts, seconds, wait):
             return task.result()
         except BaseExceptionGroup as errors:
             error, attempts = errors.exceptions[0], attempts - 1
-            if not isinstance(error, OSError) or attempts == 0:
+            if not isinstance(error, PASSING) or attempts == 0:
                 raise error from None
         await asyncio.sleep(wait)
         wait *= 2
@@ -1333,7 +1242,7 @@ async def again_by_wait(load, file, attempts, seconds, wait):
             error = task.exception() if task.done() else TimeoutError()
             if error is None:
                 return task.result()
-            if attempt == attempts or not isinstance(error, OSError):
+            if attempt == attempts or not isinstance(error, PASSING):
                 raise error
         finally:
             task.cancel()
@@ -1341,27 +1250,28 @@ async def again_by_wait(load, file, attempts, seconds, wait):
 
 
 for name, answer, hint in (
-    ("only_lost", again(ConnectionError, TimeoutError), "two failures, then data"),
-    ("not_busy", again(OSError, never=ConnectionError), "three failures, then data"),
-    ("runtime_too", again(OSError, RuntimeError), "a failure, then RuntimeError: no memory"),
-    ("key_too", again(OSError, LookupError), "a failure, then KeyError: 'label'"),
+    ("only_lost", again(ConnectionError), "one that hangs, then data"),
+    ("os_errors", again(OSError), "a failure, then FileNotFoundError: no such file"),
+    ("not_busy", again(ConnectionResetError, TimeoutError), "two failures, then data"),
+    ("runtime_too", again(*PASSING, RuntimeError), "a failure, then RuntimeError: no memory"),
+    ("key_too", again(*PASSING, LookupError), "a failure, then KeyError: 'label'"),
     ("but_values", again(Exception, never=ValueError), "a failure, then BrokenFile"),
-    ("falsy", again(OSError, empty=lambda data: not data), "'' for data"),
-    ("none", again(OSError, empty=lambda data: data is None), "None for data"),
+    ("falsy", again(*PASSING, empty=lambda data: not data), "'' for data"),
+    ("none", again(*PASSING, empty=lambda data: data is None), "None for data"),
     ("all", again(BaseException, never=Exception), "two failures"),
-    ("cancel_too", again(OSError, asyncio.CancelledError), "swallows the CancelledError"),
+    ("cancel_too", again(*PASSING, asyncio.CancelledError), "swallows the CancelledError"),
 ):
     WRONG.append(pytest.param("try_again", answer, hint, id=f"again_{name}"))
 
 
-@wrong("try_again", "saw ExceptionGroup of OSError: first; in a TaskGroup")
+@wrong("try_again", "saw ExceptionGroup of ConnectionError: first; in a TaskGroup")
 async def again_in_a_group(load, file, attempts, seconds, wait):
     for attempt in range(attempts):
         try:
             async with asyncio.TaskGroup() as group:
                 task = group.create_task(load(file))
             return task.result()
-        except OSError:
+        except PASSING:
             if attempt == attempts - 1:
                 raise
         await asyncio.sleep(wait * 2**attempt)
@@ -1372,7 +1282,7 @@ async def again_shielded(load, file, attempts, seconds, wait):
     for attempt in range(attempts):
         try:
             return await asyncio.wait_for(asyncio.shield(load(file)), seconds)
-        except OSError:
+        except PASSING:
             if attempt == attempts - 1:
                 raise
         await asyncio.sleep(wait * 2**attempt)
@@ -1383,7 +1293,7 @@ async def again_sleeps_on(load, file, attempts, seconds, wait):
     for attempt in range(attempts):
         try:
             return await asyncio.wait_for(load(file), seconds)
-        except OSError:
+        except PASSING:
             if attempt == attempts - 1:
                 raise
         with contextlib.suppress(asyncio.CancelledError):
@@ -1540,180 +1450,6 @@ for keep, hint in {
     WRONG.append(pytest.param("load_per_server", answer, hint, id=f"load_{keep.__name__}"))
 
 
-# --- run_all of notebook 05 ------------------------------------------------------------------
-
-
-@right("run_all")
-async def run_by_pool(workers, function, items):
-    results, todo = [], iter(items)
-
-    async def worker():
-        for item in todo:
-            at = len(results)
-            results.append(None)
-            try:
-                results[at] = await function(item)
-            except Exception as error:
-                results[at] = error
-
-    await asyncio.gather(*(worker() for _ in range(workers)))
-    return results
-
-
-@right("run_all")
-async def run_by_queue_alone(workers, function, items):
-    line, results, end = asyncio.Queue(workers), {}, object()
-
-    async def worker():
-        while (job := await line.get()) is not end:
-            at, item = job
-            try:
-                results[at] = await function(item)
-            except Exception as error:
-                results[at] = error
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(workers):
-            group.create_task(worker())
-        for job in enumerate(items):
-            await line.put(job)
-        for _ in range(workers):
-            await line.put(end)
-    return [results[at] for at in range(len(results))]
-
-
-@right("run_all")
-async def run_by_quiet_workers(workers, function, items):
-    """They end without a word when they are cancelled."""
-    results, todo = {}, enumerate(items)
-
-    async def worker():
-        try:
-            for at, item in todo:
-                try:
-                    results[at] = await function(item)
-                except Exception as error:
-                    results[at] = error
-        except asyncio.CancelledError:
-            return
-
-    await asyncio.gather(*(worker() for _ in range(workers)))
-    return [results[at] for at in sorted(results)]
-
-
-@right("run_all")
-async def run_by_next(workers, function, items):
-    results, todo = {}, enumerate(items)
-
-    async def worker():
-        while True:
-            try:
-                at, item = next(todo)
-            except StopIteration:
-                return
-            try:
-                results[at] = await function(item)
-            except Exception as error:
-                results[at] = error
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(workers):
-            group.create_task(worker())
-    return [results[at] for at in sorted(results)]
-
-
-@right("run_all")
-async def run_a_tuple(workers, function, items):
-    return tuple(await run_by_next(workers, function, items))
-
-
-@right("run_all")
-async def run_by_window(workers, function, items):
-    alive, tasks = set(), []
-    try:
-        for item in items:
-            tasks.append(asyncio.create_task(function(item)))
-            alive.add(tasks[-1])
-            if len(alive) >= workers:
-                _, alive = await asyncio.wait(alive, return_when=asyncio.FIRST_COMPLETED)
-        return await asyncio.gather(*tasks, return_exceptions=True)
-    finally:
-        for task in tasks:
-            task.cancel()
-
-
-def team(takes: Any = None, keeps: Any = Exception, holds: Any = None) -> Any:
-    """Workers with one thing wrong."""
-
-    async def run_all(workers, function, items):
-        todo, results = enumerate(items), {}
-
-        async def worker():
-            for at, item in todo:
-                if takes is not None and not takes(item):
-                    return
-                try:
-                    result = await function(item)
-                except keeps as error:
-                    result = error
-                if holds is None or holds(result):
-                    results[at] = result
-
-        async with asyncio.TaskGroup() as group:
-            for _ in range(workers):
-                group.create_task(worker())
-        return [results[at] for at in sorted(results)]
-
-    return run_all
-
-
-for name, answer, hint in (
-    ("stops_at_falsy", team(takes=bool), "results for 7 items"),
-    ("stops_at_none", team(takes=lambda item: item is not None), "saw 6 results for 7 items"),
-    ("some", team(keeps=(OSError, ValueError)), "BrokenFile"),
-    ("most", team(keeps=(OSError, ValueError, KeyError, RuntimeError)), "BrokenFile"),
-    ("truthy", team(holds=bool), "results for 12 items"),
-    ("not_none", team(holds=lambda result: result is not None), "results for 12 items"),
-    ("all", team(keeps=BaseException), "run_all, cancelled after 0.2 s, went on"),
-):
-    WRONG.append(pytest.param("run_all", answer, hint, id=f"run_{name}"))
-
-
-@wrong("run_all", "they work for nobody")
-async def run_and_leave(workers, function, items):
-    todo, results = enumerate(items), {}
-
-    async def worker():
-        for at, item in todo:
-            try:
-                results[at] = await function(item)
-            except Exception as error:
-                results[at] = error
-
-    tasks = [asyncio.create_task(worker()) for _ in range(workers)]
-    await asyncio.wait(tasks)
-    return [results[at] for at in sorted(results)]
-
-
-@wrong("run_all", "results for 7 items")
-async def run_with_a_none_at_the_end(workers, function, items):
-    results, todo = {}, iter(items)
-
-    async def worker():
-        while (item := next(todo, None)) is not None:
-            at = len(results)
-            results[at] = None
-            try:
-                results[at] = await function(item)
-            except Exception as error:
-                results[at] = error
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(workers):
-            group.create_task(worker())
-    return list(results.values())
-
-
 # --- label_all -------------------------------------------------------------------------------
 
 
@@ -1814,11 +1550,9 @@ CHECKS = {
     "first_result": checks.check_first_result,
     "load_and_tell": checks.check_load_and_tell,
     "through_all": checks.check_through_all,
-    "load_good": checks.check_load_good,
     "load_or_default": checks.check_load_or_default,
     "try_again": checks.check_try_again,
     "load_per_server": checks.check_load_per_server,
-    "run_all": checks.check_run_all,
     "label_all": checks.check_label_all,
 }
 

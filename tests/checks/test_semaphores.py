@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import helpers.checks.semaphores
-from helpers.checks.semaphores import check_label_all, check_load_per_server, check_run_all
+from helpers.checks.semaphores import check_label_all, check_load_per_server
 
 Check = Callable[..., Any]
 
@@ -265,229 +265,7 @@ WRONG_LOADS = {
 }
 
 
-# --- 2: workers that keep order --------------------------------------------------------------
-
-
-async def run_stub(workers, function, items):
-    results = []
-    todo = iter(items)
-
-    async def worker():
-        for item in todo:
-            results.append(await function(item))  # noqa: PERF401
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(workers):
-            group.create_task(worker())
-    return results
-
-
-async def run_solution(workers, function, items):
-    todo, results = enumerate(items), {}
-
-    async def worker():
-        for number, item in todo:
-            try:
-                results[number] = await function(item)
-            except Exception as error:
-                results[number] = error
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(workers):
-            group.create_task(worker())
-    return [results[number] for number in sorted(results)]
-
-
-async def run_window(workers, function, items):
-    """A task for each item, but only so many at a time."""
-    alive, tasks = set(), []
-    try:
-        for item in items:
-            tasks.append(asyncio.create_task(function(item)))
-            alive.add(tasks[-1])
-            if len(alive) == workers:
-                _, alive = await asyncio.wait(alive, return_when=asyncio.FIRST_COMPLETED)
-        return await settled(iter(tasks))
-    finally:
-        for task in alive:
-            task.cancel()
-
-
-async def run_window_left_running(workers, function, items):
-    alive, tasks = set(), []
-    for item in items:
-        tasks.append(asyncio.create_task(function(item)))
-        alive.add(tasks[-1])
-        if len(alive) == workers:
-            _, alive = await asyncio.wait(alive, return_when=asyncio.FIRST_COMPLETED)
-    return await settled(iter(tasks))
-
-
-async def run_keyed(workers, function, items):
-    todo, results = iter(items), {}
-
-    async def worker():
-        for item in todo:
-            results[item] = None
-            try:
-                results[item] = await function(item)
-            except Exception as error:
-                results[item] = error
-
-    await asyncio.gather(*(worker() for _ in range(workers)))
-    return list(results.values())
-
-
-async def run_queue(workers, function, items):
-    queue, results = asyncio.Queue(maxsize=workers), []
-
-    async def worker():
-        while (job := await queue.get()) is not None:
-            number, item = job
-            try:
-                results[number] = await function(item)
-            except Exception as error:
-                results[number] = error
-
-    async with asyncio.TaskGroup() as team:
-        for _ in range(workers):
-            team.create_task(worker())
-        for job in enumerate(items):
-            results.append(None)
-            await queue.put(job)
-        for _ in range(workers):
-            await queue.put(None)
-    return results
-
-
-async def run_tasks(workers, function, items):
-    gate = asyncio.Semaphore(workers)
-
-    async def one(item):
-        async with gate:
-            return await function(item)
-
-    return await settled(one(item) for item in items)
-
-
-async def run_greedy(workers, function, items):
-    return await run_solution(workers, function, list(items))
-
-
-async def run_chunks(workers, function, items):
-    items, results = list(items), []
-    for at in range(0, len(items), workers):
-        results += await settled(function(item) for item in items[at : at + workers])
-    return results
-
-
-async def run_own_iterators(workers, function, items):
-    items = list(items)
-    results = await asyncio.gather(*(run_solution(1, function, items) for _ in range(workers)))
-    return results[0]
-
-
-async def run_one_worker(workers, function, items):
-    return await run_solution(1, function, items)
-
-
-async def run_too_many(workers, function, items):
-    return await run_solution(workers + 1, function, items)
-
-
-async def run_raising(workers, function, items):
-    todo, results = enumerate(items), {}
-
-    async def worker():
-        for number, item in todo:
-            results[number] = await function(item)
-
-    await asyncio.gather(*(worker() for _ in range(workers)))
-    return [results[number] for number in sorted(results)]
-
-
-async def run_group_raising(workers, function, items):
-    todo, results = enumerate(items), {}
-
-    async def worker():
-        for number, item in todo:
-            results[number] = await function(item)
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(workers):
-            group.create_task(worker())
-    return [results[number] for number in sorted(results)]
-
-
-async def run_mistyped(workers, function, items):
-    async def worker():
-        raise KeyError("no such number")
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(workers):
-            group.create_task(worker())
-
-
-async def run_uncancelled(workers, function, items):
-    todo, results = enumerate(items), {}
-
-    async def worker():
-        for number, item in todo:
-            try:
-                results[number] = await function(item)
-            except BaseException as error:
-                results[number] = error
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(workers):
-            group.create_task(worker())
-    return [results[number] for number in sorted(results)]
-
-
-async def run_forgetful(workers, function, items):
-    gate, todo, results = asyncio.Semaphore(1), enumerate(items), {}
-
-    async def worker():
-        for number, item in todo:
-            await gate.acquire()
-            results[number] = await function(item)
-
-    await asyncio.gather(*(worker() for _ in range(workers)))
-    return [results[number] for number in sorted(results)]
-
-
-async def run_dropping(workers, function, items):
-    results = await run_solution(workers, function, items)
-    return [result for result in results if not isinstance(result, Exception)]
-
-
-async def run_eating(workers, function, items):
-    results = await run_solution(workers, function, items)
-    return [None if isinstance(result, Exception) else result for result in results]
-
-
-WRONG_RUNS = {
-    run_stub: "result 1 is 'result of item3'; wanted 'result of item0': results stand",
-    run_tasks: "saw 20 tasks at once, for 4 workers",
-    run_greedy: "items taken",
-    run_chunks: "items taken",
-    run_own_iterators: "saw 8 tasks at once, for 4 workers",
-    run_one_worker: "see that all of them work",
-    run_too_many: "for 4 workers",
-    run_raising: "raised ConnectionError: gone; one failure ended all; try: put each result, or",
-    run_group_raising: "raised ExceptionGroup of ConnectionError: gone; in a TaskGroup one "
-    "failure ends all, and all errors come out in one group; try: catch the error right where",
-    run_mistyped: "raised ExceptionGroup of KeyError: 'no such number'; in a TaskGroup one",
-    run_uncancelled: "run_uncancelled, cancelled after 0.2 s, went on until",
-    run_window_left_running: "left 2 of its tasks running",
-    run_keyed: "the same item may come twice: number them, with enumerate",
-    run_forgetful: "try: `async with`, which gives back on every way out",
-    run_dropping: "saw 2 results for 9 items",
-    run_eating: "result 1 is None; wanted ConnectionError: gone; try: keep the error itself",
-}
-
-
-# --- 3: one model for all --------------------------------------------------------------------
+# --- 2: one model for all --------------------------------------------------------------------
 
 
 async def label_stub(files, load_model, infer):
@@ -722,9 +500,6 @@ RIGHT = [
     (check_load_per_server, load_solution),
     (check_load_per_server, load_workers),
     (check_load_per_server, load_catching),
-    (check_run_all, run_solution),
-    (check_run_all, run_window),
-    (check_run_all, run_queue),
     (check_label_all, label_solution),
     (check_label_all, label_task_if_any),
     (check_label_all, label_first_if_any),
@@ -735,7 +510,6 @@ WRONG = [
     (check, answer, hint)
     for check, answers in (
         (check_load_per_server, WRONG_LOADS),
-        (check_run_all, WRONG_RUNS),
         (check_label_all, WRONG_LABELS),
     )
     for answer, hint in answers.items()
@@ -851,7 +625,7 @@ def test_wrong_answers_get_a_hint(check: Check, answer: Any, hint: str):
     assert hint in repr(verdict)
 
 
-@pytest.mark.parametrize("check", [check_load_per_server, check_run_all, check_label_all])
+@pytest.mark.parametrize("check", [check_load_per_server, check_label_all])
 @pytest.mark.parametrize("answer", BROKEN, ids=name_of)
 def test_broken_answers_get_a_hint_and_never_an_exception(check: Check, answer: Any):
     """Nothing of what a learner may hand in comes out of the checker as an error, or hangs it."""
