@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -11,10 +10,10 @@ from .doubles import FALSY, ServerBusy, Spy, some_errors
 from .verdict import check, expect, expect_time, raised
 from .words import error_text, is_same, shown
 
-__all__ = ["check_load_good", "check_load_or_default", "check_try_again"]
+__all__ = ["check_load_or_default", "check_try_again"]
 
 _EDGE = ("it appears at the edge of the timeout", "put the try around the timeout, not inside it")
-_SORT = "isinstance(item, BaseException)"
+_CATCH = "except (ConnectionError, TimeoutError)"
 
 
 class _Act(NamedTuple):
@@ -47,9 +46,11 @@ def _answer(function: Callable[..., Any], load: _Load, *args: Any) -> Answer:
     return answer
 
 
-def _expect_data(answer: Answer, told: str, because: str = "", hint: str = "") -> None:
-    """Expect that no error came out."""
-    if answer.error is None:
+def _expect_no_other(
+    answer: Answer, wanted: Any, told: str, because: str = "", hint: str = ""
+) -> None:
+    """Expect that no error came out but the wanted."""
+    if answer.error is None or is_same(answer.error, wanted):
         return
     reason = raised(told, answer.error)
     seen = f"{reason.seen} came out"
@@ -60,66 +61,14 @@ def _failed(outcome: object) -> bool:
     return isinstance(outcome, BaseException)
 
 
-# --- Apart, and in order ---------------------------------------------------------------------
+def _may_pass(outcome: object) -> bool:
+    """Whether it is a failure that may be gone a moment later."""
+    return isinstance(outcome, ConnectionError | TimeoutError)
 
 
-@check
-def check_load_good(load_good: Callable[..., Any]) -> None:
-    """Judge ``load_good(load, files)``: what was loaded and what failed, apart and in order.
-
-    Examples
-    --------
-    >>> async def load_good(load, files):
-    ...     found = zip(files, await asyncio.gather(*map(load, files), return_exceptions=True))
-    ...     answer = {}, {}
-    ...     for file, item in found:
-    ...         answer[isinstance(item, BaseException)][file] = item
-    ...     return answer
-    >>> check_load_good(load_good)
-    ok
-    """
-    lost, wrong = ConnectionError("gone"), ValueError("not a number")
-    every: list[Any] = some_errors()
-    every[1::2] = FALSY[: len(every[1::2])]
-    more: list[Any] = [*FALSY[3:], *some_errors()[1::2], "data"]
-    for outcomes in [lost, "b", "c"], [wrong, lost], ["a", lost, "c", wrong], [], every, more:
-        plan = {f"dataset{number}.csv": item for number, item in enumerate(outcomes, 1)}
-        load = _Load({f: [_Act(1 - at / 20, plan[f])] for at, f in enumerate(plan)})
-        told = f"of {len(plan)} files, {sum(map(_failed, outcomes))} broken:"
-        answer = _answer(load_good, load, list(plan))
-        because = "the caller lost the others' data"
-        _expect_data(answer, told, because, "return_exceptions=True")
-        _expect_good_and_bad(answer.result, plan, told)
-        load.expect_each_once(list(plan), f"{told} load")
-        expect_time(answer.seconds, 1.0 if plan else 0.0, f"{told} took", "load all at once")
-    load = _Load({"dataset1.csv": [_Act(20.0, "data")], "dataset2.csv": [_Act(20.0, "data")]})
-    expect_to_let_go(load_good, load.load, list(load.script))
-    _expect_cancelled_not_good(load_good)
-
-
-def _expect_good_and_bad(pair: Any, plan: dict[str, Any], told: str) -> None:
-    two = isinstance(pair, tuple | list) and len(pair) == 2
-    two = two and all(isinstance(part, dict) for part in pair)
-    expect(two, f"{told} saw {shown(pair)}", "two dicts are wanted", "return good, bad")
-    for name, part, failed in zip(("good", "bad"), pair, (False, True), strict=True):
-        wanted = {file: item for file, item in plan.items() if _failed(item) is failed}
-        seen = f"{told} {name} holds {shown(list(part))}"
-        expect(part.keys() == wanted.keys(), seen, f"wanted {shown(list(wanted))}", _SORT)
-        expect(list(part) == list(wanted), seen, "not in the order of files", "zip(files, ...)")
-        what = "errors themselves" if failed else "data"
-        for file, item in wanted.items():
-            seen = f"{told} {name} holds {shown(part[file])} for {file}"
-            expect(is_same(part[file], item), seen, f"wanted the {what}: {shown(item)}")
-
-
-def _expect_cancelled_not_good(load_good: Callable[..., Any]) -> None:
-    load = _Load({"dataset1.csv": [_Act(0.2, asyncio.CancelledError())]})
-    answer = run_answer(load_good, load.load, ["dataset1.csv"], fails=True)
-    # To let it out, or to leave it: both are right.
-    good = () if answer.error else answer.result[0].values()
-    seen = "of 1 file, its load cancelled: good holds the CancelledError"
-    because = "it is no Exception, but a BaseException"
-    expect(not any(map(_failed, good)), seen, because, _SORT)
+def _all_errors() -> list[Exception]:
+    """Make errors that may pass, and others; a missing file among them, an `OSError` too."""
+    return [*some_errors(), FileNotFoundError("no such file")]
 
 
 # --- Something rather than nothing -----------------------------------------------------------
@@ -146,35 +95,41 @@ class _Offer(NamedTuple):
 
     @property
     def wanted(self) -> Any:
-        return self.default if self.is_late or _failed(self.act.outcome) else self.act.outcome
+        """Data, or the error that is to come out."""
+        return self.default if self.is_late or _may_pass(self.act.outcome) else self.act.outcome
 
 
 def _offers() -> Iterator[_Offer]:
-    late, lost = "async with asyncio.timeout(seconds)", "except Exception"
+    late = "async with asyncio.timeout(seconds)"
     yield _Offer(_Act(0.3, "data"), f"return await load(file), inside {late}")
     for value in FALSY:
         yield _Offer(_Act(0.3, value), "return empty data as it is, it was loaded")
     yield _Offer(_Act(5.0, "data"), late)
-    yield _Offer(_Act(5.0, OSError("gone")), late)
-    for error in some_errors():
-        yield _Offer(_Act(0.4, error), lost)
+    yield _Offer(_Act(5.0, ConnectionError("gone")), late)
+    nothing_more = f"{_CATCH}, nothing more, and no return in a finally"
+    for error in _all_errors():
+        yield _Offer(_Act(0.4, error), _CATCH if _may_pass(error) else nothing_more)
     given = "use the file, the seconds and the default that you are given"
-    for default, outcome in zip(FALSY, ["too late", *some_errors()], strict=False):
+    outcomes = ["too late", *filter(_may_pass, some_errors())]
+    for default, outcome in zip(FALSY, outcomes, strict=False):
         act = _Act(0.4 if _failed(outcome) else 9.0, outcome)
         yield _Offer(act, given, default, 2.0, "dataset7.csv")
 
 
 @check
 def check_load_or_default(load_or_default: Callable[..., Any]) -> None:
-    """Judge ``load_or_default(load, file, seconds, default)``: the data, if all goes well in time.
+    """Judge ``load_or_default(load, file, seconds, default)``: the data, if it comes in time.
+
+    A connection that is lost and a time that is up give the default; other errors come out.
 
     Examples
     --------
+    >>> import asyncio
     >>> async def load_or_default(load, file, seconds, default):
     ...     try:
     ...         async with asyncio.timeout(seconds):
     ...             return await load(file)
-    ...     except Exception:
+    ...     except (ConnectionError, TimeoutError):
     ...         return default
     >>> check_load_or_default(load_or_default)
     ok
@@ -183,10 +138,13 @@ def check_load_or_default(load_or_default: Callable[..., Any]) -> None:
         load = _Load({offer.file: [offer.act]})
         answer = _answer(load_or_default, load, offer.file, offer.seconds, offer.default)
         edge = offer.is_late and isinstance(answer.error, TimeoutError)
-        _expect_data(answer, str(offer), *_EDGE if edge else ("", offer.hint))
-        seen = f"{offer} saw {shown(answer.result)}"
-        right = is_same(answer.result, offer.wanted)
-        expect(right, seen, f"wanted {shown(offer.wanted)}", offer.hint)
+        why = _EDGE if edge else ("", offer.hint)
+        _expect_no_other(answer, offer.wanted, str(offer), *why)
+        end = answer.result if answer.error is None else answer.error
+        is_out = _failed(offer.wanted)
+        is_right = is_same(end, offer.wanted) and is_out is (answer.error is not None)
+        wanted = f"wanted {'it to come out' if is_out else shown(offer.wanted)}"
+        expect(is_right, f"{offer} saw {shown(end)}", wanted, offer.hint)
         load.expect_each_once([offer.file], f"{offer} load")
         seconds = min(offer.act.seconds, offer.seconds)
         expect_time(answer.seconds, seconds, f"{offer} it took", offer.hint)
@@ -219,7 +177,7 @@ class _Try(NamedTuple):
 
 
 def _tries() -> Iterator[_Try]:
-    first, second = _Act(0.1, OSError("first")), _Act(0.1, OSError("second"))
+    first, second = _Act(0.1, ConnectionError("first")), _Act(0.1, ConnectionError("second"))
     busy, lost = _Act(0.1, ServerBusy("503")), _Act(0.1, ConnectionResetError("lost"))
     late, hangs = _Act(0.1, TimeoutError("the server gave up")), _Act(60.0, "too late")
     data = _Act(0.2, "data")
@@ -230,12 +188,12 @@ def _tries() -> Iterator[_Try]:
     yield _Try("failures only", [first, second], begins[:2], 0.7, second.outcome, attempts=2)
     yield _Try("one attempt, that hangs", [hangs], begins[:1], 1.0, TimeoutError, attempts=1)
     yield _Try("three failures, then data", [first, second, busy, data], begins, 4.0, attempts=4)
-    yield _Try("OSErrors of other kinds, then data", [busy, late, data], begins[:3], 1.9)
+    yield _Try("a full server, one that gave up, then data", [busy, late, data], begins[:3], 1.9)
     yield _Try("lost connections only", [lost, lost], begins[:2], 0.7, lost.outcome, attempts=2)
     wrong = ValueError("not a number")
     yield _Try("a ValueError", [_Act(0.1, wrong)], begins[:1], 0.1, wrong)
-    for other in some_errors():
-        if not isinstance(other, OSError):
+    for other in _all_errors():
+        if not _may_pass(other):
             told = f"a failure, then {error_text(other)}"
             yield _Try(told, [busy, _Act(0.1, other)], begins[:2], 0.7, other)
     for value in FALSY:
@@ -250,12 +208,13 @@ def check_try_again(try_again: Callable[..., Any]) -> None:
 
     Examples
     --------
+    >>> import asyncio
     >>> async def try_again(load, file, attempts, seconds, wait):
     ...     for attempt in range(attempts):
     ...         try:
     ...             async with asyncio.timeout(seconds):
     ...                 return await load(file)
-    ...         except OSError:
+    ...         except (ConnectionError, TimeoutError):
     ...             if attempt == attempts - 1:
     ...                 raise
     ...         await asyncio.sleep(wait * 2**attempt)
@@ -317,4 +276,4 @@ def _again(case: _Try, error: BaseException | None, attempts: int) -> str:
         return "asyncio.timeout(seconds)"
     if fine and attempts > len(case.begins):
         return "return what was loaded, whatever it is"
-    return "catch OSError and nothing else; raise the last one"
+    return f"{_CATCH}, nothing more; raise the last one"

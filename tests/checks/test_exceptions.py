@@ -7,161 +7,9 @@ from typing import Any
 
 import pytest
 
-from helpers.checks.exceptions import check_load_good, check_load_or_default, check_try_again
+from helpers.checks.exceptions import check_load_or_default, check_try_again
 
-# --- load_good: right ones ---
-
-
-async def good_by_gather(load, files):
-    found = await asyncio.gather(*map(load, files), return_exceptions=True)
-    pairs = list(zip(files, found, strict=True))
-    good = {file: item for file, item in pairs if not isinstance(item, BaseException)}
-    return good, {file: item for file, item in pairs if isinstance(item, BaseException)}
-
-
-async def good_by_group(load, files):
-    found = dict.fromkeys(files)
-    bad = dict.fromkeys(files)
-
-    async def one(file):
-        try:
-            found[file] = await load(file)
-            del bad[file]
-        except Exception as error:
-            bad[file] = error
-            del found[file]
-
-    async with asyncio.TaskGroup() as group:
-        for file in files:
-            group.create_task(one(file))
-    return found, bad
-
-
-# --- and wrong ones ---
-
-
-async def good_stub(load, files):
-    return await asyncio.gather(*(load(file) for file in files))
-
-
-async def good_one_by_one(load, files):
-    good, bad = {}, {}
-    for file in files:
-        try:
-            good[file] = await load(file)
-        except Exception as error:
-            bad[file] = error
-    return good, bad
-
-
-async def good_as_they_come(load, files):
-    good, bad = {}, {}
-
-    async def one(file):
-        try:
-            good[file] = await load(file)
-        except Exception as error:
-            bad[file] = error
-
-    await asyncio.gather(*map(one, files))
-    return good, bad
-
-
-async def good_some_errors(load, files):
-    good, bad = {}, {}
-
-    async def one(file):
-        try:
-            return await load(file)
-        except ConnectionError as error:
-            return error
-
-    for file, item in zip(files, await asyncio.gather(*map(one, files)), strict=True):
-        (bad if isinstance(item, Exception) else good)[file] = item
-    return good, bad
-
-
-async def good_swallows(load, files):
-    try:
-        return await good_by_gather(load, files)
-    except BaseException:
-        return {}, {}
-
-
-async def good_texts(load, files):
-    good, bad = await good_by_gather(load, files)
-    return good, {file: str(error) for file, error in bad.items()}
-
-
-async def good_eats_errors(load, files):
-    good, _ = await good_by_gather(load, files)
-    return good, {}
-
-
-async def good_only_data(load, files):
-    return (await good_by_gather(load, files))[0]
-
-
-async def good_mixed(load, files):
-    found = await asyncio.gather(*map(load, files), return_exceptions=True)
-    return dict(zip(files, found, strict=True)), {}
-
-
-async def good_lists(load, files):
-    good, bad = await good_by_gather(load, files)
-    return list(good.values()), list(bad.values())
-
-
-async def good_twice(load, files):
-    await asyncio.gather(*map(load, files), return_exceptions=True)
-    return await good_by_gather(load, files)
-
-
-async def good_leaves_tasks(load, files):
-    good, bad = {}, {}
-    tasks = [asyncio.create_task(load(file)) for file in files]
-    for file, task in zip(files, tasks, strict=True):
-        try:
-            good[file] = await task
-        except Exception as error:
-            bad[file] = error
-    return good, bad
-
-
-async def good_cleans_up(load, files):
-    good, bad = {}, {}
-    tasks = [asyncio.create_task(load(file)) for file in files]
-    try:
-        for file, task in zip(files, tasks, strict=True):
-            try:
-                good[file] = await task
-            except Exception as error:
-                bad[file] = error
-    finally:
-        for task in tasks:
-            task.cancel()
-    return good, bad
-
-
-async def good_try_inside(load, files):
-    async def one(file):
-        try:
-            return await load(file), None
-        except Exception as error:
-            return None, error
-
-    found = dict(zip(files, await asyncio.gather(*map(one, files)), strict=True))
-    good = {file: data for file, (data, error) in found.items() if error is None}
-    return good, {file: error for file, (_, error) in found.items() if error is not None}
-
-
-async def good_not_base(load, files):
-    good, bad = {}, {}
-    found = await asyncio.gather(*map(load, files), return_exceptions=True)
-    for file, item in zip(files, found, strict=True):
-        (bad if isinstance(item, Exception) else good)[file] = item
-    return good, bad
-
+LOST = (ConnectionError, TimeoutError)
 
 # --- load_or_default ---
 
@@ -170,15 +18,46 @@ async def default_by_timeout(load, file, seconds, default):
     try:
         async with asyncio.timeout(seconds):
             return await load(file)
-    except Exception:
+    except LOST:
         return default
 
 
 async def default_by_wait_for(load, file, seconds, default):
     try:
         return await asyncio.wait_for(load(file), seconds)
+    except LOST:
+        return default
+
+
+async def default_but_missing(load, file, seconds, default):
+    """The other right set: what may pass, of all that the system says."""
+    try:
+        return await asyncio.wait_for(load(file), seconds)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        return default
+
+
+async def default_everything(load, file, seconds, default):
+    try:
+        return await asyncio.wait_for(load(file), seconds)
     except Exception:
         return default
+
+
+async def default_os_errors(load, file, seconds, default):
+    try:
+        return await asyncio.wait_for(load(file), seconds)
+    except OSError:
+        return default
+
+
+async def default_returns_errors(load, file, seconds, default):
+    try:
+        return await default_by_timeout(load, file, seconds, default)
+    except Exception as error:
+        return error
 
 
 async def default_stub(load, file, seconds, default):
@@ -196,7 +75,7 @@ async def default_no_errors(load, file, seconds, default):
 async def default_no_limit(load, file, seconds, default):
     try:
         return await load(file)
-    except Exception:
+    except LOST:
         return default
 
 
@@ -208,7 +87,7 @@ async def default_swallows(load, file, seconds, default):
     try:
         async with asyncio.timeout(seconds):
             return await load(file)
-    except BaseException:
+    except (*LOST, asyncio.CancelledError):
         return default
 
 
@@ -216,7 +95,7 @@ async def default_swallows_inside(load, file, seconds, default):
     async with asyncio.timeout(seconds):
         try:
             return await load(file)
-        except BaseException:
+        except (*LOST, asyncio.CancelledError):
             return default
 
 
@@ -224,7 +103,7 @@ async def default_try_inside(load, file, seconds, default):
     async with asyncio.timeout(seconds):
         try:
             return await load(file)
-        except Exception:
+        except LOST:
             return default
 
 
@@ -232,7 +111,7 @@ async def default_plain_with(load, file, seconds, default):
     try:
         with asyncio.timeout(seconds):
             return await load(file)
-    except OSError:
+    except LOST:
         return default
 
 
@@ -241,7 +120,7 @@ async def default_looks_late(load, file, seconds, default):
     start = loop.time()
     try:
         data = await load(file)
-    except Exception:
+    except LOST:
         return default
     return data if loop.time() - start <= seconds else default
 
@@ -260,7 +139,7 @@ async def again_by_hand(load, file, attempts, seconds, wait):
         try:
             async with asyncio.timeout(seconds):
                 return await load(file)
-        except OSError:
+        except LOST:
             if attempt == attempts - 1:
                 raise
         await asyncio.sleep(wait * 2**attempt)
@@ -269,11 +148,34 @@ async def again_by_hand(load, file, attempts, seconds, wait):
 async def again_by_recursion(load, file, attempts, seconds, wait):
     try:
         return await asyncio.wait_for(load(file), seconds)
-    except OSError:
+    except LOST:
         if attempts == 1:
             raise
     await asyncio.sleep(wait)
     return await again_by_recursion(load, file, attempts - 1, seconds, 2 * wait)
+
+
+async def again_but_missing(load, file, attempts, seconds, wait):
+    """The other right set: what may pass, of all that the system says."""
+    for attempt in range(attempts):
+        try:
+            return await asyncio.wait_for(load(file), seconds)
+        except FileNotFoundError:
+            raise
+        except OSError:
+            if attempt == attempts - 1:
+                raise
+        await asyncio.sleep(wait * 2**attempt)
+
+
+async def again_os_errors(load, file, attempts, seconds, wait):
+    for attempt in range(attempts):
+        try:
+            return await asyncio.wait_for(load(file), seconds)
+        except OSError:
+            if attempt == attempts - 1:
+                raise
+        await asyncio.sleep(wait * 2**attempt)
 
 
 async def again_stub(load, file, attempts, seconds, wait):
@@ -284,7 +186,7 @@ async def again_same_wait(load, file, attempts, seconds, wait):
     for attempt in range(attempts):
         try:
             return await asyncio.wait_for(load(file), seconds)
-        except OSError:
+        except LOST:
             if attempt == attempts - 1:
                 raise
         await asyncio.sleep(wait)
@@ -294,7 +196,7 @@ async def again_waits_at_the_end(load, file, attempts, seconds, wait):
     for attempt in range(attempts):
         try:
             return await asyncio.wait_for(load(file), seconds)
-        except OSError as error:
+        except LOST as error:
             last = error
         await asyncio.sleep(wait * 2**attempt)
     raise last
@@ -304,7 +206,7 @@ async def again_holds(load, file, attempts, seconds, wait):
     for attempt in range(attempts):
         try:
             return await asyncio.wait_for(load(file), seconds)
-        except OSError:
+        except LOST:
             if attempt == attempts - 1:
                 raise
         time.sleep(wait * 2**attempt)  # noqa: ASYNC251
@@ -315,7 +217,7 @@ async def again_try_inside(load, file, attempts, seconds, wait):
         async with asyncio.timeout(seconds):
             try:
                 return await load(file)
-            except OSError:
+            except LOST:
                 if attempt == attempts - 1:
                     raise
         await asyncio.sleep(wait * 2**attempt)
@@ -326,7 +228,7 @@ async def again_times_the_wait(load, file, attempts, seconds, wait):
         async with asyncio.timeout(seconds):
             try:
                 return await load(file)
-            except OSError:
+            except LOST:
                 if attempt == attempts - 1:
                     raise
             await asyncio.sleep(wait * 2**attempt)
@@ -345,7 +247,7 @@ async def again_gives_none(load, file, attempts, seconds, wait):
     for attempt in range(attempts):
         try:
             return await asyncio.wait_for(load(file), seconds)
-        except OSError:
+        except LOST:
             if attempt < attempts - 1:
                 await asyncio.sleep(wait * 2**attempt)
 
@@ -353,7 +255,7 @@ async def again_gives_none(load, file, attempts, seconds, wait):
 async def again_other_error(load, file, attempts, seconds, wait):
     try:
         return await again_by_hand(load, file, attempts, seconds, wait)
-    except OSError:
+    except LOST:
         raise OSError("it did not work") from None
 
 
@@ -372,7 +274,7 @@ async def again_one_limit(load, file, attempts, seconds, wait):
         for attempt in range(attempts):
             try:
                 return await load(file)
-            except OSError:
+            except LOST:
                 if attempt == attempts - 1:
                     raise
             await asyncio.sleep(wait * 2**attempt)
@@ -387,9 +289,7 @@ async def again_swallows(load, file, attempts, seconds, wait):
         try:
             async with asyncio.timeout(seconds):
                 return await load(file)
-        except BaseException as error:
-            if isinstance(error, Exception) and not isinstance(error, OSError):
-                raise
+        except (*LOST, asyncio.CancelledError):
             if attempt == attempts - 1:
                 raise
         await asyncio.sleep(wait * 2**attempt)
@@ -399,7 +299,7 @@ async def again_for_ever(load, file, attempts, seconds, wait):
     while True:
         try:
             return await asyncio.wait_for(load(file), seconds)
-        except OSError:
+        except LOST:
             await asyncio.sleep(wait)
             wait = min(2 * wait, 1)
 
@@ -409,7 +309,7 @@ async def again_linear(load, file, attempts, seconds, wait):
         try:
             async with asyncio.timeout(seconds):
                 return await load(file)
-        except OSError:
+        except LOST:
             if attempt == attempts - 1:
                 raise
         await asyncio.sleep(wait * (attempt + 1))
@@ -436,7 +336,7 @@ async def default_returns_in_finally(load, file, seconds, default):
     try:
         async with asyncio.timeout(seconds):
             result = await load(file)
-    except Exception:
+    except LOST:
         result = default
     except BaseException:  # as a return in a `finally` does, of which Python warns since 3.14
         pass
@@ -490,43 +390,36 @@ ANY = {
     leaves_a_task: "left 1 of its tasks running: sleep",
 }
 RIGHT = [
-    (check_load_good, good_by_gather),
-    (check_load_good, good_by_group),
-    (check_load_good, good_cleans_up),
-    (check_load_good, good_try_inside),
     (check_load_or_default, default_by_timeout),
     (check_load_or_default, default_by_wait_for),
+    (check_load_or_default, default_but_missing),
+    (check_try_again, again_but_missing),
     (check_try_again, again_by_hand),
     (check_try_again, again_by_recursion),
 ]
 WRONG = [
-    (
-        check_load_good,
-        good_stub,
-        "ConnectionError: gone came out; the caller lost the others' data",
-    ),
-    (check_load_good, good_one_by_one, "took 2.85 s; wanted 1 s"),
-    (check_load_good, good_as_they_come, "not in the order of files"),
-    (check_load_good, good_some_errors, "ValueError: not a number came out"),
-    (check_load_good, good_swallows, "swallows the CancelledError"),
-    (check_load_good, good_texts, "wanted the errors themselves"),
-    (check_load_good, good_eats_errors, r"bad holds \[\]; wanted \['dataset1.csv'"),
-    (check_load_good, good_only_data, "two dicts are wanted"),
-    (check_load_good, good_mixed, "good holds"),
-    (check_load_good, good_lists, "two dicts are wanted"),
-    (check_load_good, good_twice, "load was called 2 times for 'dataset1.csv'; wanted 1"),
-    (
-        check_load_good,
-        good_leaves_tasks,
-        "cancelled after 0.2 s, left 1 of its tasks running: load; .*TaskGroup do",
-    ),
-    (check_load_good, good_not_base, r"good holds the CancelledError.*BaseException\)"),
     (check_load_or_default, default_stub, r"saw 'data'; wanted 'default'; try: async with"),
     (
         check_load_or_default,
         default_no_errors,
-        "ConnectionError: gone came out; try: except Exception",
+        r"ConnectionError: gone came out; try: except \(ConnectionError, TimeoutError\)",
     ),
+    (
+        check_load_or_default,
+        default_everything,
+        "raises ValueError.*: saw 'default'; wanted it to come out; .*, nothing more",
+    ),
+    (
+        check_load_or_default,
+        default_os_errors,
+        "raises FileNotFoundError.*: saw 'default'; wanted it to come out; .*, nothing more",
+    ),
+    (
+        check_load_or_default,
+        default_returns_errors,
+        "saw ValueError: not a number; wanted it to come out",
+    ),
+    (check_try_again, again_os_errors, "a failure, then FileNotFoundError.*after 3 attempt"),
     (check_load_or_default, default_no_limit, "saw 'data'; wanted 'default'"),
     (check_load_or_default, default_or, "gives '': saw 'default'"),
     (
@@ -543,7 +436,11 @@ WRONG = [
     (check_try_again, again_stub, "after 1 attempt.*; wanted 'data' after 3"),
     (check_try_again, again_same_wait, "attempt 3 began at 1.2 s; wanted 1.7 s"),
     (check_try_again, again_waits_at_the_end, "no wait after the last"),
-    (check_try_again, again_gives_none, "saw None after 2 .* wanted OSError.*try: raise, after"),
+    (
+        check_try_again,
+        again_gives_none,
+        "saw None after 2 .* wanted ConnectionError.*try: raise, after",
+    ),
     (check_try_again, again_holds, "held the event loop for 1.5 s; .*try: await asyncio.sleep"),
     (check_try_again, again_try_inside, r"saw TimeoutError after 1 .*try: put the try around"),
     (check_try_again, again_times_the_wait, r"saw TimeoutError .*try: a timeout for each"),
@@ -569,7 +466,7 @@ WRONG = [
     (check_load_or_default, default_with, r"file\), inside async with asyncio.timeout"),
     (check_load_or_default, default_returns_in_finally, "and no return in a finally"),
 ]
-CHECKS = [check_load_good, check_load_or_default, check_try_again]
+CHECKS = [check_load_or_default, check_try_again]
 
 
 @pytest.mark.parametrize(("check", "function"), RIGHT)
