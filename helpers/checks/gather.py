@@ -1,4 +1,4 @@
-"""Verdicts on the exercises of notebook 03: the first, all as they come, stages without barrier."""
+"""Verdicts on the exercises of notebook 03: all as they come, the first, stages without barrier."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class _Told(NamedTuple):
 
 @check
 def check_load_and_tell(load_and_tell: Callable[..., Any]) -> None:
-    """Judge ``load_and_tell(files, tell)``: it tells at once and returns in order.
+    """Judge ``load_and_tell(files, tell)``: it tells without delay and returns in order.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def check_load_and_tell(load_and_tell: Callable[..., Any]) -> None:
         _expect_loads(answer, files)
         _expect_told(told, files)
         least = max(map(load_seconds, files), default=0.0)
-        _expect_seconds(answer.seconds, least, "the slowest is enough", "load all at once")
+        _expect_seconds(answer.seconds, least, "the slowest is enough", "load all files together")
         hint = "return data, in the coroutine of one file; gather keeps the order"
         expect_results(answer.result, list(map(_data, files)), hint=hint)
     expect_to_let_go(load_and_tell, _files("monday", 3), _teller([]))
