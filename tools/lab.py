@@ -10,7 +10,7 @@ import socket
 import sys
 from pathlib import Path
 
-import learn
+import learner
 
 ROOT = Path(__file__).resolve().parent.parent
 # What the course asks of Jupyter: to name the address and what goes wrong, and no more; no news
@@ -23,7 +23,7 @@ COURSE = [
     f"--FileContentsManager.root_dir={ROOT}",
     "--FileContentsManager.preferred_dir=",
     "--ServerApp.file_to_run=",
-    f"--LabApp.default_url=/lab/tree/learn/{learn.FIRST}",
+    f"--LabApp.default_url=/lab/tree/learn/{learner.FIRST}",
 ]
 # Jupyter's own business, which only its makers can mend.
 QUIET = ["-W", "ignore:ServerApp.token config is deprecated:DeprecationWarning"]
@@ -67,8 +67,8 @@ def environment() -> dict[str, str]:
 
 if __name__ == "__main__":
     run = command(sys.argv[1:])
-    for line in learn.prepare():
+    for line in learner.prepare():
         print(line, flush=True)
-    if not (learn.LEARN / learn.FIRST).exists():
+    if not (learner.LEARN / learner.FIRST).exists():
         sys.exit(1)
     os.execve(run[0], run, environment())
