@@ -57,7 +57,9 @@ def hiding():
     A kernel looks in its notebook's folder before it looks anywhere else.
     """
     modules = {"helpers", *NEEDED, *sys.stdlib_module_names}
-    for folder in sorted({Path.cwd(), ROOT / "learn", ROOT / "notebooks"} - {ROOT}):
+    for folder in sorted({Path.cwd(), ROOT / "learn", ROOT / "notebooks"}):
+        if not any(folder.glob("*.ipynb")):
+            continue
         for path in sorted(folder.glob("*.py")) + sorted(folder.glob("*/__init__.py")):
             found = path.parent if path.name == "__init__.py" else path
             if found.stem in modules:
