@@ -111,7 +111,7 @@ def install(environment: Path, requirements: Path, teller: Teller) -> None:
     count = sum(1 for pin in pins if pin and not pin.startswith("#"))
     fetched: set[str] = set()
     order: list[str] = []
-    before = 0
+    before = installed(environment)
     text = "reading what is asked for"
     for line in lines([inside(environment), *PIP, "--requirement", str(requirements)]):
         if line.startswith("Ignoring "):  # what another system or another Python would need
@@ -121,7 +121,6 @@ def install(environment: Path, requirements: Path, teller: Teller) -> None:
             text = f"fetching {len(fetched)} of {count} packages: {found[1]}"
         elif line.startswith(INSTALLING):
             order = line.removeprefix(INSTALLING).split(", ")
-            before = installed(environment)
         if order:
             done = min(installed(environment) - before, len(order) - 1)
             text = f"installing {done + 1} of {len(order)} packages: {order[done]}"
