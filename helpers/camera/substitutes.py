@@ -28,7 +28,7 @@ __all__ = ["stand_in", "substituted"]
 
 _OF_DATES = ("now", "today", "utcnow")
 _SMALL = 100  # a container with more in it holds data
-_DEEP, _MOST = 6, 3_000  # how deep inside each other, and at how many things, to look
+_DEEP, _MOST = 6, 20_000  # how deep inside each other, and at how many things, to look
 _PLAIN = {int, float, str, bytes, bool, complex, type(None), ModuleType}  # hold nothing
 _fakes: dict[int, tuple[Any, Any]] = {  # by the id of what they stand in for
     id(getattr(place, name)): (getattr(place, name), fake)
@@ -131,8 +131,8 @@ def _replace_in_own_code(call: Any) -> None:
         function = function.func
     function = getattr(function, "__func__", function)
     spaces = list(_modules.own)
-    if type(function) is FunctionType and all(function.__globals__ is not each for each in spaces):
-        spaces.append(function.__globals__)
+    if type(function) is FunctionType:  # first its own module
+        spaces = [function.__globals__, *(s for s in spaces if s is not function.__globals__)]
     search = _Search(names.get("__name__") for names in spaces)
     search.visit(call)
     for names in spaces:

@@ -1,7 +1,8 @@
-"""The two clocks: waiting costs nothing on one, both hand back a run, neither leaves a trace."""
+"""The two clocks: waiting costs nothing on one, both return a run, neither leaves a trace."""
 
 # ruff: noqa: ASYNC110, ASYNC251, T201 - programs that hold the loop, poll and print are tested
 
+import _thread
 import asyncio
 import contextlib
 import doctest
@@ -685,7 +686,7 @@ def test_interrupt(busily: bool) -> None:
 
     async def program() -> None:
         try:
-            signal.raise_signal(signal.SIGINT)  # reaches the main thread, which waits
+            _thread.interrupt_main()  # reaches the main thread, which waits
             while True:
                 if not busily:
                     await asyncio.sleep(0)
