@@ -26,6 +26,11 @@ ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRA = PROJECT["optional-dependencies"]
 ADDRESS = re.compile(r"(?P<server>http://127[.\d]+:\d+)(?P<page>/\S*)\?(?P<token>token=\w+)")
+QUIET = re.compile(
+    r"(new|updated|kept|removed)  +\S+\.ipynb"
+    r"|\[C .* ServerApp\] *$|\s*$|\s+To access the server, open this file|\s+file:///"
+    r"|\s+Or copy and paste one of these|\s+http://"
+)
 # A user's own configuration of Jupyter, for work of theirs elsewhere.
 CONFIGURED = """
 c.ServerApp.root_dir = c.ServerApp.preferred_dir = c.ServerApp.notebook_dir = '{folder}'
@@ -33,10 +38,14 @@ c.FileContentsManager.root_dir = c.FileContentsManager.preferred_dir = '{folder}
 c.ServerApp.default_url = c.LabApp.default_url = "/lab/tree/mine.ipynb"
 c.ServerApp.file_to_run = "mine.ipynb"
 """
-CONDA = {"matplotlib-base": "matplotlib", "playwright-python": "playwright"}  # other names there
+CONDA = {"matplotlib-base": "matplotlib"}  # other names there
 
 
 PYTHONS = [f"3.{minor}" for minor in range(11, 16)]
+
+
+#: What learners need, and what tests need besides: of each its file, and what must be in it.
+SETS = {"requirements.txt": PROJECT["dependencies"], "requirements-test.txt": EXTRA["test"]}
 
 
 def declared() -> list[Requirement]:
@@ -44,14 +53,15 @@ def declared() -> list[Requirement]:
 
 
 def asked_by_pyproject() -> dict[str, SpecifierSet]:
-    return {canonicalize_name(r.name): r.specifier for r in declared()}
+    asked = map(Requirement, [*PROJECT["dependencies"], "nbval"])
+    assert "nbval" in EXTRA["test"]
+    return {canonicalize_name(r.name): r.specifier for r in asked}
 
 
 def asked_by_conda() -> dict[str, SpecifierSet]:
     *conda, pip = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
-    *by_pip, package = pip["pip"]
-    assert package == "-e ."
-    return {CONDA.get(r.name, r.name): r.specifier for r in map(Requirement, conda + by_pip)}
+    assert pip == {"pip": ["-e ."]}
+    return {CONDA.get(r.name, r.name): r.specifier for r in map(Requirement, conda)}
 
 
 def on(python: str, extra: str = "") -> dict[str, str]:
@@ -59,10 +69,15 @@ def on(python: str, extra: str = "") -> dict[str, str]:
     return {"python_version": python, "python_full_version": f"{python}.0", "extra": extra}
 
 
-def pinned(python: str) -> dict[str, str]:
+def lines(*files: str) -> list[str]:
+    """Return the pins in these files, of all if none is named."""
+    texts = [(ROOT / file).read_text() for file in files or SETS]
+    return [line for text in texts for line in text.splitlines() if not line.startswith("#")]
+
+
+def pinned(python: str, *files: str) -> dict[str, str]:
     """Return the version of each package that is installed on a Python; there is only one."""
-    lines = (ROOT / "requirements.txt").read_text().splitlines()
-    pins = [Requirement(line) for line in lines if not line.startswith("#")]
+    pins = map(Requirement, lines(*files))
     found: dict[str, str] = {}
     for pin in pins:
         if pin.marker is None or pin.marker.evaluate(on(python)):
@@ -73,7 +88,7 @@ def pinned(python: str) -> dict[str, str]:
 
 
 def test_conda_and_pyproject_ask_for_the_same():
-    """A package, version or Python that one of the two files lacks is found here."""
+    """What a learner needs, and nbval: what one of the two files lacks is found here."""
     conda = asked_by_conda()
     assert conda.pop("python") == SpecifierSet(PROJECT["requires-python"])
     assert conda.pop("pip") == SpecifierSet()
@@ -87,7 +102,7 @@ def test_every_place_names_the_same_pythons():
     makefile = (ROOT / "Makefile").read_text()
     assert sorted(set(re.findall(r"\bpython(3\.\d+) ", makefile))) == PYTHONS
     assert runpy.run_path(str(ROOT / "tools/matrix.py"))["PYTHONS"] == PYTHONS
-    for file in "README.md", "Makefile", "tools/preflight.py", "requirements.txt":
+    for file in "README.md", "Makefile", "tools/preflight.py", *SETS:
         assert f"Python {PYTHONS[0]} to {PYTHONS[-1]}" in (ROOT / file).read_text(), file
 
 
@@ -112,32 +127,49 @@ def test_what_some_pythons_lack_is_named():
     assert [name for name in left_out if f"`{name}`" not in readme] == []
 
 
-def test_pins_are_the_whole_set():
-    """Whatever the packages need in turn is pinned too, to a version that they allow."""
+def needed(asked: list[str]) -> dict[str, str]:
+    """Return what is asked for, and whatever it needs in turn here, to a version it allows."""
     here = ".".join(map(str, sys.version_info[:2]))
     pins = pinned(here)
-    todo = [r for r in declared() if r.marker is None or r.marker.evaluate(on(here))]
-    asked = len(todo)
+    todo = [r for r in map(Requirement, asked) if r.marker is None or r.marker.evaluate(on(here))]
+    found: dict[str, str] = {}
     seen = set()
     while todo:
         wanted = todo.pop()
         name = canonicalize_name(wanted.name)
         assert pins[name] in wanted.specifier, wanted
+        found[name] = pins[name]
         for extra in {"", *wanted.extras}:
             if (name, extra) not in seen:
                 seen.add((name, extra))
-                needed = map(Requirement, importlib.metadata.requires(name) or [])
-                todo += [r for r in needed if not r.marker or r.marker.evaluate({"extra": extra})]
-    assert len(seen) > asked
+                requires = map(Requirement, importlib.metadata.requires(name) or [])
+                todo += [r for r in requires if not r.marker or r.marker.evaluate({"extra": extra})]
+    return found
+
+
+def test_pins_are_the_whole_set():
+    """Whatever the packages need in turn is pinned too, to a version that they allow."""
+    assert len(needed([str(r) for r in declared()])) > len(declared())
+
+
+def test_learners_get_what_they_need_and_no_more():
+    """The first file alone is the whole set of a learner; the second is of tests alone."""
+    here = ".".join(map(str, sys.version_info[:2]))
+    learners = needed(PROJECT["dependencies"])
+    assert learners == pinned(here, "requirements.txt") | learners
+    assert set(learners) == set(pinned(here, "requirements.txt"))
+    assert not set(learners) & set(pinned(here, "requirements-test.txt"))
+    assert {"voila", "playwright", "mypy", "ruff", "pytest"} <= {
+        *pinned(here, "requirements-test.txt")
+    }
 
 
 def test_pins_name_nothing_but_names_and_versions():
     """No host, no address, no file and no hash, which would bind the course to one registry."""
-    text = (ROOT / "requirements.txt").read_text()
-    pins = [line for line in text.splitlines() if not line.startswith("#")]
-    assert len(pins) > 100
-    assert "://" not in text
-    assert [pin for pin in pins if not re.fullmatch(r"[\w.-]+==[\w.]+( ; [^@/]+)?", pin)] == []
+    assert len(lines("requirements.txt")) > 100
+    assert not any("://" in (ROOT / file).read_text() for file in SETS)
+    form = re.compile(r"[\w.-]+==[\w.]+( ; [^@/]+)?")
+    assert [pin for pin in lines() if not form.fullmatch(pin)] == []
 
 
 def test_kernels_that_hang_or_freeze_sliders_are_shut_out():
@@ -251,12 +283,16 @@ def fetch(url: str) -> dict[str, object]:
 
 @pytest.mark.parametrize("of_the_user", ["", CONFIGURED], ids=["plain", "configured"])
 def test_lab_opens_the_first_notebook(tmp_path: Path, of_the_user: str):
-    """What JupyterLab shows, and says to open, is the course, whatever the user has configured."""
+    """The address that is printed is the learner's 00, whatever the user has configured.
+
+    Before it nothing is printed but which copies are new, updated or kept.
+    """
     configured = tmp_path / ".jupyter" / "jupyter_server_config.py"
     configured.parent.mkdir()
     configured.write_text(of_the_user.format(folder=configured.parent))
     own = {key: value for key, value in os.environ.items() if not key.startswith("JUPYTER")}
-    command = ["make", "-o", f"{sys.prefix}/installed", "lab", f"VENV={sys.prefix}"]
+    done = ["-o", f"{sys.prefix}/installed"]
+    command = ["make", *done, "--no-print-directory", "lab", f"VENV={sys.prefix}"]
     with subprocess.Popen(
         [*command, "ARGS=--no-browser --ip 127.0.0.1"],
         cwd=ROOT,
@@ -268,9 +304,13 @@ def test_lab_opens_the_first_notebook(tmp_path: Path, of_the_user: str):
     ) as lab:
         assert lab.stdout
         try:
-            address = next(filter(None, map(ADDRESS.search, lab.stdout)), None)
-            assert address, "JupyterLab ended"
-            page = "/lab/tree/notebooks/00_start_here.ipynb"
+            address = None
+            while address is None:
+                line = lab.stdout.readline()
+                assert line, "JupyterLab ended"
+                assert QUIET.match(line), line
+                address = ADDRESS.search(line)
+            page = "/lab/tree/learn/00_start_here.ipynb"
             assert address["page"] == page
             asked = f"{address['server']}{page.replace('/lab/tree/', '/api/contents/')}"
             assert fetch(f"{asked}?content=0&{address['token']}")["type"] == "notebook"

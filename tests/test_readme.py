@@ -12,10 +12,12 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 ROOT = Path(__file__).parent.parent
+STAMPS = ["installed", "installed-tests"]  # of what make need not install again
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ROW = re.compile(r"\| \[(\w+)\]\(notebooks/\1\.ipynb\) \| [^|]+ \| (\d+) \|")
 # Where a target of make is run that takes too long here, or says too much.
 RUN_ELSEWHERE = {
+    "class": "test_tools_class.py::test_the_zip_is_all_that_a_learner_needs",
     "lab": "test_project.py::test_lab_opens_the_first_notebook",
     "test": "test_readme.py::test_make_test_checks_everything",
 }
@@ -27,10 +29,17 @@ SMALL = {
     "test-all": ("--list --python {python} --ipykernel 7.3", "==7.3.*"),
 }
 # Conda is not there where tests run: test_project.py compares its file with what is tested.
-BY_HAND = [
+BY_CONDA = [
     "conda env create -f environment.yml",
     "conda activate async-ai-notebooks",
     "python tools/lab.py",
+]
+# Without make; run by test_tools_class.py, as it is typed elsewhere than on Windows.
+BY_HAND = [
+    "py -m venv .venv",
+    r".venv\Scripts\python -m pip install -r requirements.txt",
+    r".venv\Scripts\python -m pip install --no-deps -e .",
+    r".venv\Scripts\python tools\lab.py",
 ]
 
 
@@ -57,21 +66,22 @@ def test_links_and_pictures_are_there():
 
 
 def test_it_fits_a_screen():
-    """One screen: whoever opens it sees all of it."""
-    assert len(README.splitlines()) <= 50
+    """One screen, where it is drawn: whoever opens it sees all of it."""
+    assert len(README.splitlines()) <= 60
 
 
 def commands() -> list[str]:
     """All that README says to type."""
     blocks = "\n".join(re.findall(r"^```\n(.*?)^```", README, re.M | re.S))
     lines = [line.partition("#")[0].strip() for line in blocks.splitlines()]
-    return [*filter(None, lines), *re.findall(r"`(make [^`]+)`", README)]
+    return [*filter(None, lines), *re.findall(r"`((?:make|python) [^`]+)`", README)]
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run make with the environment that runs this test, as one that needs nothing installed."""
-    own = [f"VENV={sys.prefix}", "-o", f"{sys.prefix}/installed", "--no-print-directory"]
-    command = ["make", *own, *arguments]
+    own = [f"VENV={sys.prefix}", "--no-print-directory"]
+    done = [part for name in STAMPS for part in ("-o", f"{sys.prefix}/{name}")]
+    command = ["make", *own, *done, *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
 
 
@@ -79,7 +89,8 @@ def test_every_command_is_known():
     """What README says to type is run below or elsewhere, with less to do, and nothing besides."""
     made = {command.split()[1] for command in commands() if command.startswith("make ")}
     assert made == {*RUN_ELSEWHERE, *SMALL}
-    assert [c for c in commands() if not c.startswith("make ")] == BY_HAND
+    by_hand = [c for c in commands() if not c.startswith("make ")]
+    assert by_hand == [*BY_HAND, *BY_CONDA, "python tools/check.py"]
     for target, test in RUN_ELSEWHERE.items():
         file, _, name = test.partition("::")
         assert f"def {name}(" in (ROOT / "tests" / file).read_text(encoding="utf-8"), target
@@ -111,3 +122,14 @@ def test_it_runs(tmp_path: Path, target: str):
     ran = make(target, f"ARGS={arguments.format(notebook=path, python=sys.executable)}")
     assert (ran.returncode, ran.stderr) == (0, "")
     assert said in ran.stdout
+
+
+def test_each_installation_has_two_parts():
+    """What learners need is installed first, and alone unless tests are to run."""
+    own = ["VENV=elsewhere", "--no-print-directory", "-n"]
+    ran = subprocess.run(["make", *own, "lab"], cwd=ROOT, capture_output=True, text=True)
+    assert "tools/install.py elsewhere requirements.txt ." in ran.stdout
+    assert "requirements-test.txt" not in ran.stdout
+    ran = subprocess.run(["make", *own, "unit"], cwd=ROOT, capture_output=True, text=True)
+    learners = ran.stdout.index("tools/install.py elsewhere requirements.txt .")
+    assert learners < ran.stdout.index("tools/install.py elsewhere requirements-test.txt")

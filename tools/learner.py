@@ -77,7 +77,7 @@ def was_run(notebook: Notebook) -> bool:
 
 def write(path: Path, content: dict[str, Any]) -> None:
     """Write a file whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         partial.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", "utf-8")
         os.replace(partial, path)
