@@ -3,8 +3,10 @@
 
 # The first that runs and fits, the longest tested ones before the newest; else python3, of which
 # tools/preflight.py says what is wrong.
-PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3.14 python3.15 python3 \
-	python; do $$python tools/preflight.py >/dev/null 2>&1 && echo $$python && exit; done; echo python3)
+# It is looked for when it is needed, and once.
+PYTHON ?= $(eval PYTHON := $(shell for python in python3.13 python3.12 python3.11 python3.14 python3.15 \
+	python3 python; do $$python tools/preflight.py >/dev/null 2>&1 && echo $$python && exit; done; \
+	echo python3))$(PYTHON)
 VENV ?= .venv
 RUN = $(VENV)/bin/python
 INSTALL = $(PYTHON) tools/install.py $(VENV)
@@ -22,6 +24,7 @@ help:  ## say what can be made
 install: $(INSTALLED)  ## make the environment, once
 
 $(INSTALLED): requirements.txt pyproject.toml
+	$(info Looking for Python.)
 	@python="$(PYTHON)"; $$python -c '' 2>/dev/null || { echo "There is no Python that runs as" \
 		"$$python: install Python 3.11 to 3.15, or name it, as in:" \
 		"make lab PYTHON=/path/to/python3.13"; exit 1; }; $$python tools/preflight.py

@@ -239,7 +239,8 @@ def test_no_python_at_all_gets_one_sentence(tmp_path: Path):
         [*command, f"VENV={tmp_path / 'venv'}"], cwd=ROOT, capture_output=True, text=True
     )
     assert run.returncode != 0
-    assert len(run.stdout.splitlines()) == 1
+    assert run.stdout.startswith("Looking for Python.\n")
+    assert len(run.stdout.splitlines()) == 2
     assert "no Python that runs as no-such-python" in run.stdout
     assert not (tmp_path / "venv").exists()
 

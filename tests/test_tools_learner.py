@@ -12,7 +12,8 @@ from typing import Any
 
 import nbformat
 import pytest
-from learner import COURSE, LEARN, RECORD, Folder, edition, version
+from learner import COURSE, LEARN, RECORD, Folder, edition, prepare, version
+from nbformat.sign import NotebookNotary
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 ROOT = Path(__file__).parent.parent
@@ -291,12 +292,11 @@ def test_a_disk_that_takes_no_more_costs_nothing(folder: Folder, monkeypatch: py
 PREPARE = """
 import os, pathlib, sys
 import learner
-learner.LEARN = pathlib.Path(sys.argv[2])
-learner.Folder.__init__.__defaults__ = (pathlib.Path(sys.argv[1]), learner.LEARN)
+learner.sign = lambda path: None  # nothing more is to be imported
 if hasattr(os, "geteuid") and os.geteuid() == 0:
     os.setegid(65534)
     os.seteuid(65534)  # root may write everywhere
-print(*learner.prepare(), sep="\\n")
+print(*learner.prepare(*map(pathlib.Path, sys.argv[1:])), sep="\\n")
 """
 
 
@@ -308,25 +308,35 @@ def test_a_read_only_folder_gets_one_sentence():
         folder.course.mkdir()
         give(folder.course, "load()")
 
-        def prepare() -> str:
+        def told() -> str:
             command = [sys.executable, "-c", PREPARE, str(folder.course), str(folder.learn)]
             done = subprocess.run(command, cwd=ROOT / "tools", capture_output=True, text=True)
             assert (done.returncode, done.stderr) == (0, "")
             return done.stdout.strip()
 
         home.chmod(0o555)
-        said = prepare()
+        said = told()
         assert len(said.splitlines()) == 1
         assert f"{folder.learn} is as it was" in said
         assert "Let it be written to" in said
         home.chmod(0o755)
         update(folder)
         folder.learn.chmod(0o555)
-        assert prepare() == ""
+        assert told() == ""
         give(folder.course, "second")
-        assert "is as it was" in prepare()
+        assert "is as it was" in told()
         assert sources(folder.learn / NAME)[1] == "load()"
         folder.learn.chmod(0o755)
+
+
+def test_jupyter_trusts_the_copies(folder: Folder):
+    """It would warn of each that nobody has signed; what the learner changed is his to trust."""
+    prepare(folder.course, folder.learn)
+    given = nbformat.read(folder.learn / NAME, as_version=4)
+    assert NotebookNotary().check_signature(given)
+    edit(folder.learn / NAME, lambda content: content.cells[1].update(outputs=[OUTPUT]))
+    prepare(folder.course, folder.learn)
+    assert not NotebookNotary().check_signature(nbformat.read(folder.learn / NAME, as_version=4))
 
 
 def test_a_version_is_of_the_texts_alone():

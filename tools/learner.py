@@ -6,10 +6,12 @@ cells of an old version were run and not changed, what they showed is kept, as i
 `03_gather.old.ipynb`.
 """
 
+import contextlib
 import copy
 import hashlib
 import json
 import os
+import sqlite3
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -83,6 +85,14 @@ def write(path: Path, content: dict[str, Any]) -> None:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def sign(path: Path) -> None:
+    """Have Jupyter know a notebook for one's own, lest it warns that it is not trusted."""
+    from nbformat import read, sign
+
+    with contextlib.suppress(OSError, sqlite3.Error):  # a warning costs less than no notebook
+        sign.NotebookNotary().sign(read(path, as_version=4))
 
 
 def free(path: Path, ending: str) -> Path:
@@ -185,9 +195,14 @@ class Folder:
         self.given[path.name] = (version(notebook),) * 2
 
 
-def prepare() -> list[str]:
-    """Bring `learn/` up to date, and return what is to be said about it."""
+def prepare(course: Path = COURSE, learn: Path = LEARN) -> list[str]:
+    """Bring the learner's folder up to date, and return what is to be said about it."""
+    folder = Folder(course, learn)
     try:
-        return Folder().update()
+        return folder.update()
     except OSError as error:
-        return [f"{LEARN} is as it was: {error}. Let it be written to, or copy the course."]
+        return [f"{learn} is as it was: {error}. Let it be written to, or copy the course."]
+    finally:
+        for path in map(learn.joinpath, folder.given):
+            if folder.pristine(path):
+                sign(path)
