@@ -35,7 +35,7 @@ ORDER = {
         "substitutes",
         "clock steps",
     ],
-    "screen": ["text style latest", "plot", "picture", "explorer replay", "game"],
+    "screen": ["text style latest", "plot", "picture experiment", "explorer replay", "game"],
     "checks": [
         "words",
         "verdict",

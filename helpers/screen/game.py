@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
+import time
+
 import ipywidgets as widgets
 
 from ..camera.run import Lane, Run
 from ..camera.steps import Steps
 from ..camera.texts import plain
-from .picture import Picture, PictureBox
-from .plot import png, timeline
+from .picture import Picture, PictureBox, row
+from .plot import timeline
 from .text import escaped
 
 __all__ = ["be_the_loop"]
+
+_SOON = 0.15  # seconds in which nobody reads an answer
+_LINE, _LINES = 22, 20  # pixels of a line of what was said, and how many are seen together
 
 
 def be_the_loop(run: Run) -> _Board:
@@ -80,32 +86,50 @@ class _Game:
 
 
 class _Board(PictureBox):
-    """The view: a button and a state for each coroutine, the answer, and the steps so far."""
+    """The view: a button and a state for each coroutine, the answer, and the steps so far.
+
+    While the kernel is busy, clicks wait in line; then they come all together. The first of them is
+    answered. The others were made without having seen that answer, and do not count.
+    """
 
     def __init__(self, run: Run) -> None:
         self.run, self.game = run, _Game(run)
-        self.answer, self.steps = widgets.HTML(), widgets.HTML(layout={"width": "40%"})
+        self._said, self._clicked, self._dropped = "", -math.inf, 0
+        self.answer = widgets.HTML(layout={"min_height": f"{3 * _LINE}px"})
+        lines = min(len(self.game.moments), _LINES) + 1  # as high as ever needed: nothing jumps
+        self.steps = widgets.HTML(layout={"width": "40%", "height": f"{lines * _LINE}px"})
         self.picture = Picture()
-        self.picture.show(png(timeline(run)), run)
-        self.states = [widgets.HTML() for _ in self.game.lanes]
+        self.picture.draw(timeline(run), run)
+        names = [plain(lane.name, 100) for lane in self.game.lanes]
+        self.states = [widgets.HTML(layout={"flex": "1", "min_width": "0"}) for _ in names]
         self.buttons = [
-            widgets.Button(description=plain(lane.name, 100)) for lane in self.game.lanes
+            widgets.Button(description=name, tooltip=name, layout={"width": "16em"})
+            for name in names
         ]
         for button, lane in zip(self.buttons, self.game.lanes, strict=True):
-            button.on_click(lambda _, lane=lane: self._show(self.game.pick(lane)))
-        rows = map(widgets.HBox, zip(self.buttons, self.states, strict=True))
+            button.on_click(lambda _, lane=lane: self._click(lane))
+        rows = [row(*parts) for parts in zip(self.buttons, self.states, strict=True)]
         board = widgets.VBox([self.answer, *rows], layout={"width": "60%"})
-        super().__init__([widgets.HBox([board, self.steps]), self.picture], _dom_classes=["game"])
+        super().__init__([row(board, self.steps), self.picture], "game")
         self._show("Nothing has been picked yet.")
 
     def __repr__(self) -> str:
         return plain(f"be_the_loop, {len(self.game.moments)} steps: {self.run!r}", 600)
 
-    def _show(self, answer: str) -> None:
+    def _click(self, lane: Lane) -> None:
+        before, self._clicked = self._clicked, time.monotonic()
+        if self._clicked - before >= _SOON:
+            self._dropped, self._said = 0, self.game.pick(lane) or self._said
+            return self._show(self._said)
+        self._dropped += 1
+        clicks = "1 click" if self._dropped == 1 else f"{self._dropped} clicks"
+        self._show(self._said, f"✘ {clicks} came before this could be read, and did not count.")
+
+    def _show(self, *answer: str) -> None:
         game = self.game
         end = f"The end: {game.right} of {game.asked} right at the first pick."
         ask = f"It is {game.now:.2f} s. Who goes next?"
-        self.answer.value = _large(answer, end if game.over else ask)
+        self.answer.value = _large(*answer, end if game.over else ask)
         self.steps.value = _large("Steps so far:", *game.log)
         self.picture.layout.display = None if game.over else "none"
         for lane, button, state in zip(game.lanes, self.buttons, self.states, strict=True):

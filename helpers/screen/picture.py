@@ -3,27 +3,46 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from typing import Any
 
 import ipywidgets as widgets
+from matplotlib.figure import Figure
 from traitlets import Unicode
 
 from ..camera.run import Run
-from ..camera.texts import plain
+from .plot import in_words, png, size
 
-__all__ = ["Picture", "PictureBox", "button"]
+__all__ = ["Picture", "PictureBox", "button", "row"]
+
+# What is old looks so when it is for more than a moment. While JupyterLab shows that its kernel is
+# busy, no widget of the kernel can answer, and each says so.
+_STYLE = """<style>
+.shows-old { opacity: 0.4; transition: opacity 0s 0.3s }
+.shows-failed::before { content: "✘ " }
+.explore-line .widget-html-content { line-height: 18px }
+.shows-run { position: relative }
+.shows-busy { display: none; position: absolute; top: 0; right: 0; z-index: 1; margin: 0;
+    height: auto; padding: 0 8px; background: #fff3c4; color: #111; pointer-events: none;
+    animation: shows-busy 0s 0.5s both }
+@keyframes shows-busy { from { visibility: hidden } to { visibility: visible } }
+.jp-NotebookPanel:has(.jp-Notebook-ExecutionIndicator[data-status=busy]) .shows-busy {
+    display: block }
+</style>"""
+_BUSY = "the kernel is busy: this waits until it is free"
 
 
 class Picture(widgets.Image):  # type: ignore[misc]
-    """The timeline of a run, with its line of text for those who cannot see it.
+    """The timeline of a run, with what it shows in words for those who cannot see it.
 
     Examples
     --------
     >>> from helpers import load_data, simulate
-    >>> picture = Picture()
-    >>> picture.show(b"PNG", simulate(load_data, "dataset1.csv"))
-    >>> picture.tooltip
-    'Timeline: 0.65 s'
+    >>> from helpers.screen.plot import timeline
+    >>> picture, run = Picture(), simulate(load_data, "dataset1.csv")
+    >>> picture.draw(timeline(run), run)
+    >>> picture.tooltip[:16], picture.width
+    ('Timeline: 0.65 s', '960')
     """
 
     # Without it the view of a widget that has a tooltip cannot be made (ipywidgets 8.1.9).
@@ -31,20 +50,33 @@ class Picture(widgets.Image):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__(format="png")
-        self.layout.max_width = "100%"
         self.layout.align_self = "flex-start"  # its own size, not enlarged
         self.layout.object_fit = "contain"
+        self.layout.margin = "0"  # beside which its full width would be too wide
 
-    def show(self, png: bytes, run: Run) -> None:
-        """Show this picture of the run."""
-        self.value = png
-        self.tooltip = plain(f"Timeline: {run!r}", 600)
+    def draw(self, figure: Figure, run: Run) -> None:
+        """Show this figure of the run."""
+        self.show(png(figure), run, *size(figure))
+
+    def show(self, picture: bytes, run: Run, width: int, height: int) -> None:
+        """Show this picture of the run, so wide and high, or smaller where there is no room."""
+        with self.hold_sync():
+            self.width, self.height = f"{width}", f"{height}"
+            self.layout.max_width = f"min({width}px, 100%)"
+            self.value, self.tooltip = picture, in_words(run)
 
 
 class PictureBox(widgets.VBox):  # type: ignore[misc]
     """A box that holds a `picture`, and has a short `repr`."""
 
     picture: Picture
+
+    def __init__(self, children: Sequence[Any], *classes: str) -> None:
+        busy = widgets.HTML(_BUSY)
+        busy.add_class("shows-busy")
+        style = widgets.HTML(_STYLE, layout={"display": "none"})
+        super().__init__([*children, busy, style], _dom_classes=["shows-run", *classes])
+        self.layout.overflow = "visible"  # no bars to scroll it by
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """The widget; and where none can live (GitHub, paper) its picture."""
@@ -55,6 +87,17 @@ class PictureBox(widgets.VBox):  # type: ignore[misc]
             if self.picture.value:
                 data["image/png"] = base64.b64encode(self.picture.value).decode()
         return bundle
+
+
+def row(*parts: Any, **layout: str) -> Any:
+    """Parts beside each other, without bars to scroll them by.
+
+    Examples
+    --------
+    >>> row(button("Back", "replay-step-backward"), flex="none").layout.flex
+    'none'
+    """
+    return widgets.HBox(parts, layout={"overflow": "visible", **layout})
 
 
 def button(text: str, name: str, tooltip: str | None = None, **layout: str) -> Any:

@@ -1,4 +1,4 @@
-"""The screen, in slow motion: step through a run, one turn of the event loop at a time."""
+"""The screen, in slow motion: walk through a run, one step of a coroutine at a time."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ..camera.chain import is_own
 from ..camera.run import Lane, Run, Segment
 from ..camera.steps import Step, Steps
 from ..camera.texts import plain
-from .picture import Picture, PictureBox, button
-from .plot import png, timeline
+from .picture import Picture, PictureBox, button, row
+from .plot import across, timeline
 from .text import escaped
 
 __all__ = ["Replay", "replay"]
@@ -29,7 +29,11 @@ _LONG = 0.0005  # seconds; a shorter step is one of an instant
 
 
 def replay(run: Run) -> Replay:
-    """Step through a run: its source with the present line, and who runs, is ready, or waits.
+    """Walk through a run: its source with the present line, and who runs, is ready, or waits.
+
+    A step is what one call does from where it goes on to where it stops, or calls another one of
+    the learner's own. So one turn of the event loop takes as many steps as there are coroutines
+    that run in it, and more.
 
     Parameters
     ----------
@@ -81,7 +85,7 @@ class Replay(PictureBox):
         )
         self.back = button("Back", "replay-step-backward", width="7em")
         self.forward = button("Forward", "replay-step-forward", width="7em")
-        self.source, self.lanes = _panel(), _panel()
+        self.source, self.lanes = _panel("3"), _panel("2")
         rows = [min(len(source), _ROWS) + 4 for source in self._sources.values()]
         rows.append(min(self.moments.lane_count, 3 * _MOST) + 6)
         for panel in (self.source, self.lanes):  # as high as ever needed, so that nothing jumps
@@ -97,9 +101,9 @@ class Replay(PictureBox):
         total = widgets.Label(f"of {count:,}")
         super().__init__(
             [
-                widgets.HBox([self.play, self.back, self.forward, self.step, total]),
+                row(self.play, self.back, self.forward, self.step, total, flex_flow="row wrap"),
                 self._overlaid(),
-                widgets.HBox([self.source, self.lanes]),
+                row(self.source, self.lanes),
             ]
         )
         self._show()
@@ -108,15 +112,16 @@ class Replay(PictureBox):
         count = len(self.moments)
         return plain(f"replay of {count:,} step{'s' * (count != 1)}: {self.run!r}", 600)
 
+    def where(self, step: int) -> float:
+        """Where in the width of the picture the cursor stands at a step, from 0 to 1."""
+        return across(self._figure, self.moments[step - 1].time, step - 1)
+
     def _draw(self) -> None:
         """The timeline, once; and where in it the cursor goes."""
-        figure = timeline(self.run)
-        ax = figure.axes[0]
-        box = ax.get_position()
-        self._left, self._width = box.x0, box.width
+        self._figure = timeline(self.run)
+        box = self._figure.axes[0].get_position()
         self._top, self._bottom = 1 - box.y1, 1 - box.y0
-        self._seconds = ax.get_xlim()[1]
-        self.picture.show(png(figure), self.run)
+        self.picture.draw(self._figure, self.run)
 
     def _overlaid(self) -> Any:
         """The picture, and the cursor upon it."""
@@ -139,7 +144,7 @@ class Replay(PictureBox):
         moment = self.moments[self.step.value - 1]
         self.source.value = _boxed(_marked(moment, self._sources[moment.segment.code]))
         self.lanes.value = _boxed(_lanes(moment, self.run.real))
-        at = 100 * (self._left + self._width * moment.time / self._seconds)
+        at = 100 * self.where(self.step.value)
         top, bottom = 100 * self._top, 100 * self._bottom
         self.cursor.value = (
             f'<div style="position: absolute; left: {at:.2f}%; top: {top:.2f}%; '
@@ -195,7 +200,7 @@ def _marked(moment: Step, source: list[tuple[int, str]]) -> str:
     return (
         f"<div>source of <b><code>{name}</code></b></div>"
         f'<pre tabindex="0" style="margin: 4px 0; line-height: {_ROW}px; font-size: 14px; '
-        'color: #111; white-space: pre; overflow-x: auto">'
+        'color: #111; white-space: pre-wrap">'
         f'{"".join(shown)}</pre><div style="color: #444">{key}</div>'
     )
 
@@ -211,8 +216,8 @@ def _row(number: int, line: str, begins: int, ends: int | None) -> str:
 
 def _line(text: str, colour: str = "transparent") -> str:
     return (
-        f'<div style="background: {colour}; min-height: {_ROW}px; min-width: max-content">'
-        f"{text}</div>"
+        f'<div style="background: {colour}; min-height: {_ROW}px; padding-left: 9ch; '
+        f'text-indent: -9ch">{text}</div>'
     )
 
 
@@ -291,10 +296,11 @@ def _boxed(text: str) -> str:
     )
 
 
-def _panel() -> Any:
+def _panel(share: str) -> Any:
     return widgets.HTML(
         layout={
-            "width": "50%",
+            "flex": f"{share} 1 0",
+            "min_width": "0",
             "overflow": "auto",
             "border": "1px solid #bbbbbb",
             "margin": "4px 2px",

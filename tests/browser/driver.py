@@ -72,20 +72,28 @@ CONTROLS = (
     "('min', 'max', 'step', 'options') if hasattr(c, key)} for name, c in it.controls.items()}"
 )
 
-# The SHA-256 of the picture that compares what `simulate` gives for these values and those.
-COMPARED = (
-    "(lambda simulate, plot, sha: sha(plot.png(plot.compare("
-    "simulate(it.experiment.function, **{}), "
-    "simulate(it.experiment.function, **{}), names={!r}))).hexdigest())("
-    "__import__('helpers').simulate, "
-    "__import__('helpers.screen.plot', fromlist=['plot']), __import__('hashlib').sha256)"
+# What `helpers.screen.experiment` uses, by its name there.
+OURS = "__import__('helpers.screen.experiment', fromlist=['']).{}"
+DIGEST = "__import__('hashlib').sha256({}).hexdigest()"
+
+# The SHA-256 of the picture that compares what `simulate` gives for these values and those, on the
+# axis of the explorer.
+COMPARED = DIGEST.format(
+    f"{OURS.format('png')}({OURS.format('compare')}("
+    f"{OURS.format('simulate')}(it.experiment.function, **{{}}), "
+    f"{OURS.format('simulate')}(it.experiment.function, **{{}}), names={{!r}}, "
+    f"until=it.experiment.axis, height={OURS.format('HEIGHT')}))"
 )
 
-# The line and the SHA-256 of the picture that `simulate` gives for these values.
+# The line and the SHA-256 of the picture that `simulate` gives for these values, on the axis of the
+# explorer, once it has shown them.
 SIMULATED = (
-    "(lambda run, plot, sha: (repr(run), sha(plot.png(plot.timeline(run))).hexdigest()))("
-    "__import__('helpers').simulate(it.experiment.function, **{}), "
-    "__import__('helpers.screen.plot', fromlist=['plot']), __import__('hashlib').sha256)"
+    "(lambda run: (repr(run), "
+    + DIGEST.format(
+        f"{OURS.format('png')}({OURS.format('timeline')}("
+        f"run, until=it.experiment._until(run), height={OURS.format('HEIGHT')}))"
+    )
+    + f"))({OURS.format('simulate')}(it.experiment.function, **{{}}))"
 )
 
 
@@ -293,10 +301,11 @@ class Explorer(Widget):
         return self.evaluate(CONTROLS)
 
     def simulated(self, values: dict[str, Any]) -> tuple[str, str]:
-        """The line and the SHA-256 of the picture for these values; asked for once."""
-        if repr(values) not in self._simulated:
-            self._simulated[repr(values)] = self.evaluate(SIMULATED.format(values))
-        return self._simulated[repr(values)]
+        """The line and the SHA-256 of the picture for these values; asked for once an axis."""
+        key = f"{values} {self.evaluate('it.experiment.axis')}"
+        if key not in self._simulated:
+            self._simulated[key] = self.evaluate(SIMULATED.format(values))
+        return self._simulated[key]
 
     def value(self, name: str) -> Any:
         """What the control shows."""
@@ -326,7 +335,11 @@ class Explorer(Widget):
 
     def agrees(self) -> None:
         """Wait until line and picture are those of `simulate` for what the controls show."""
-        line, picture = self.simulated(self.values())
+        values = self.values()
+        self.notebook.wait_for(
+            f"(lambda it: it.wait_idle(0) and it.values == {values!r})({self.name}.experiment)"
+        )
+        line, picture = self.simulated(values)
         self.wait_for_line(line)
         self.wait_for_picture(picture)
 
@@ -378,7 +391,7 @@ class Replay(Widget):
         expect(self.box.locator(".replay-step .widget-readout")).to_have_text(f"{step}")
         time, runs, left = self.evaluate(
             f"(f'{{it.moments[{step - 1}].time:.3f}} s', it.moments[{step - 1}].lane.name, "
-            f"float(it._left + it._width * it.moments[{step - 1}].time / it._seconds))"
+            f"it.where({step}))"
         )
         rows = self.box.locator(".replay-lanes tr")
         expect(rows.nth(0)).to_contain_text(time, timeout=PATIENCE)

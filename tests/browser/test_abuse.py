@@ -261,7 +261,7 @@ async def endless(n=2):
                 return
     finally:
         Path('ended').touch()
-sys.modules['helpers.screen.explorer']._LONGEST = 3
+sys.modules['helpers.screen.experiment']._LONGEST = 3
 """
 
 

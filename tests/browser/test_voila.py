@@ -30,15 +30,18 @@ import hashlib
 import io
 import json
 from helpers import simulate
-from helpers.screen import plot
+from helpers.screen.experiment import HEIGHT, png, timeline
 
 def says(it):
     name, slider = next((n, c) for n, c in it.controls.items() if hasattr(c, "max"))
-    for key, value in {"End": slider.max, "ArrowLeft": slider.max - slider.step,
-                       "Home": slider.min}.items():
-        run = simulate(it.experiment.function, **it.values() | {name: round(value, 9)})
-        picture = hashlib.sha256(plot.png(plot.timeline(run))).hexdigest()
-        yield [name, key, value, repr(run), picture]
+    moves = {"End": slider.max, "ArrowLeft": slider.max - slider.step, "Home": slider.min}
+    runs = [simulate(it.experiment.function, **it.values() | {name: round(value, 9)})
+            for value in moves.values()]
+    for run in runs:
+        it.experiment._until(run)  # the axis is as long as it ever will be
+    for (key, value), run in zip(moves.items(), runs):
+        figure = timeline(run, until=it.experiment._until(run), height=HEIGHT)
+        yield [name, key, value, repr(run), hashlib.sha256(png(figure)).hexdigest()]
 
 with contextlib.redirect_stdout(io.StringIO()):  # what the programs print
     said = json.dumps([list(says(it)) for it in EXPLORERS if not it.experiment.real])

@@ -20,6 +20,7 @@ import pytest
 from helpers import Run, explore, infer, load_data, simulate
 from helpers import explore as face
 from helpers.camera import FastForwardLoop
+from helpers.screen import experiment as logic
 
 module = sys.modules["helpers.screen.explorer"]  # as an attribute of `helpers` it is the function
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -73,6 +74,13 @@ def text(explorer: Any) -> str:
     return html.unescape(re.sub("<[^>]*>", "", explorer.line.value))
 
 
+def shown(explorer: Any, run: Run) -> bytes:
+    """The picture of a run as the explorer shows it."""
+    figure = logic.timeline(run, until=explorer.experiment.axis, height=logic.HEIGHT)
+    picture: bytes = logic.png(figure)
+    return picture
+
+
 def play(main: Callable[[], Awaitable[Any]]) -> Any:
     """Run a test on a loop as a cell does; afterwards nothing of the explorer's may be left."""
 
@@ -101,8 +109,8 @@ def pictures(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
         drawn.append(module_png(figure))
         return drawn[-1]
 
-    module_png = module.png
-    monkeypatch.setattr(module, "png", counting)
+    module_png = logic.png
+    monkeypatch.setattr(logic, "png", counting)
     return drawn
 
 
@@ -252,7 +260,7 @@ def test_moves_from_several_threads_end_on_one_of_the_last() -> None:
     settled(explorer)
     run = simulate(story, **explorer.values())
     assert text(explorer) == repr(run)
-    assert explorer.picture.value == module.png(module.timeline(run))
+    assert explorer.picture.value == shown(explorer, run)
 
 
 def test_it_answers_from_a_loop_that_never_turns() -> None:
@@ -281,16 +289,20 @@ def test_pin_compares_with_what_comes_next() -> None:
     explorer.controls["at_once"].value = False
     settled(explorer)
     other = simulate(story, files=3, at_once=False)
-    expected = module.compare(
-        pinned, other, names=("A files=3, at_once=True", "B files=3, at_once=False")
+    expected = logic.compare(
+        pinned,
+        other,
+        names=("A files=3, at_once=True", "B files=3, at_once=False"),
+        until=explorer.experiment.axis,
+        height=logic.HEIGHT,
     )
-    assert explorer.picture.value == module.png(expected)
+    assert explorer.picture.value == logic.png(expected)
     assert text(explorer) == repr(other)
     explorer.pin.click()
     explorer.controls["at_once"].value = True
     settled(explorer)
     assert explorer.pin.description == "Pin as A"
-    assert explorer.picture.value == alone
+    assert explorer.picture.value == shown(explorer, pinned) != alone  # on the longer axis
 
 
 def test_pin_during_a_burst_keeps_a_run_with_its_own_values() -> None:
@@ -328,7 +340,7 @@ def test_run_for_real_ends_with_the_real_run() -> None:
 
 def test_bars_grow_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures of the run so far come before the last one, and none after."""
-    monkeypatch.setattr(module, "_FRAME", 0.01)
+    monkeypatch.setattr(logic, "_FRAME", 0.01)
     shown: list[str] = []
 
     async def until_seen(parts: int) -> None:
@@ -396,7 +408,7 @@ def test_an_interrupt_stops_a_run_for_real(holds: bool) -> None:
 
 def test_a_run_for_real_that_never_ends_does_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody need be there to stop it: the tab may have been closed."""
-    monkeypatch.setattr(module, "_LONGEST", 0.2)
+    monkeypatch.setattr(logic, "_LONGEST", 0.2)
 
     async def main() -> None:
         explorer = explore(short, parts=(2, 4), seconds=widgets.FloatText(3_600.0))
@@ -439,7 +451,7 @@ def test_stop_cancels_what_runs() -> None:
 
 def test_a_move_supersedes_a_real_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is cancelled, and never writes again."""
-    monkeypatch.setattr(module, "_FRAME", 0.01)
+    monkeypatch.setattr(logic, "_FRAME", 0.01)
     ended = []
 
     async def slow(parts: int) -> None:
@@ -615,7 +627,7 @@ def test_a_deadlock_is_explained() -> None:
 @pytest.mark.parametrize("awaits", [True, False])
 def test_a_program_without_end_is_stopped(awaits: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether it awaits or not, patience ends, and the next move works."""
-    monkeypatch.setattr(module, "_PATIENCE", 0.3)
+    monkeypatch.setattr(logic, "_PATIENCE", 0.3)
 
     async def endless(files: int) -> None:
         while files > 2:
@@ -706,7 +718,9 @@ def test_prints_are_shown_bounded_and_escaped(capsys: pytest.CaptureFixture[str]
     assert len(explorer.printed.value) < 60_000
     assert "more lines" in explorer.printed.value
     explorer.controls["lines"].value = 0
-    assert settled(explorer).printed.value == ""
+    settled(explorer)
+    assert "script" not in explorer.printed.value
+    assert "height: 8em" in explorer.printed.value  # the room stays, so that nothing jumps
     assert capsys.readouterr().out == ""
 
 
@@ -849,7 +863,7 @@ def test_one_interrupt_ends_an_endless_first_run(
     refuses: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The cell comes back, with what there was of it or a sentence; the next move works."""
-    monkeypatch.setattr(module, "_GRACE", 0.2)
+    monkeypatch.setattr(logic, "_GRACE", 0.2)
     began, let_go = threading.Event(), threading.Event()
 
     async def endless(files: int) -> int:
@@ -1079,3 +1093,133 @@ def test_what_is_refused_leaves_no_widget() -> None:
     with pytest.raises(TypeError):
         explore(plain, files=(1, 3))
     assert count() == before
+
+
+def test_arguments_by_position_only_are_told_a_mend() -> None:
+    """A control gives its argument by name, which such a function does not take; the mend works."""
+
+    async def pos(n: int, m: int = 2, /) -> int:
+        return n + m
+
+    with pytest.raises(TypeError, match="positional") as caught:
+        explore(pos, n=(1, 3), m=(1, 3))
+    advice = "write a function that takes it so, such as `(async def it.*)`, and (explore.*)$"
+    found = re.search(advice, str(caught.value))
+    assert found and "explore(pos" not in str(caught.value)
+    assert found[1] == "async def it(n, m): return await pos(n, m)"
+    assert found[2] == "explore(it, n=..., m=...)"
+    scope: dict[str, Any] = {"pos": pos}
+    exec(found[1], scope)
+    assert explore(scope["it"], n=(1, 3), m=(1, 3)).run.result == 4
+
+
+# --- The screen stands still -----------------------------------------------------------------
+
+
+async def waits(seconds: float) -> None:
+    await asyncio.sleep(seconds)
+
+
+def ends(monkeypatch: pytest.MonkeyPatch) -> list[float | None]:
+    """Where the axis of each picture ends, from now on."""
+    seen: list[float | None] = []
+    timeline = logic.timeline
+
+    def noting(run: Run, *, until: float | None, height: float) -> Any:
+        assert height == logic.HEIGHT
+        seen.append(until)
+        return timeline(run, until=until, height=height)
+
+    monkeypatch.setattr(logic, "timeline", noting)
+    return seen
+
+
+def test_the_axis_grows_in_round_steps_and_never_shrinks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is faster is drawn shorter; where no time passes, nothing is said of the axis."""
+    seen = ends(monkeypatch)
+    explorer = explore(waits, seconds=widgets.FloatText(0.65))
+    for seconds in (1.1, 1.4, 0.2, 12.0, 0, 20.0, 0.001, 21.0):
+        explorer.controls["seconds"].value = seconds
+        settled(explorer)
+    axis = [0.7, 1.5, 1.5, 1.5, 15.0, None, 20.0, 20.0, 30.0]
+    assert [end and round(end, 9) for end in seen] == axis
+
+
+def test_a_program_without_end_leaves_the_axis_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It had to be stopped after any number of seconds, beside which nothing could be seen."""
+    seen = ends(monkeypatch)
+
+    async def endless(ends: bool) -> None:
+        await asyncio.sleep(1.2)
+        for _ in range(0 if ends else 10**9):
+            await asyncio.sleep(1.0)
+
+    explorer = explore(endless, ends=True)
+    for value in (False, True):
+        explorer.controls["ends"].value = value
+        settled(explorer)
+    assert seen[0] == seen[2] == 1.5 and (seen[1] or 0) > 10_000
+
+
+def old(explorer: Any) -> tuple[bool, bool]:
+    """Whether the line and the picture look old."""
+    line, picture = explorer.line, explorer.picture
+    return "shows-old" in line._dom_classes, "shows-old" in picture._dom_classes
+
+
+def test_what_is_older_than_the_controls_looks_so() -> None:
+    """From the move until what comes of it is shown, not of those before it."""
+    held, go = threading.Event(), threading.Event()
+
+    async def slow(files: int) -> None:
+        if files > 2:
+            held.set()
+            go.wait(20)
+
+    explorer = explore(slow, files=(1, 4))
+    assert old(explorer) == (False, False)
+    explorer.controls["files"].value = 3
+    assert held.wait(20) and old(explorer) == (True, True)
+    explorer.controls["files"].value = 4  # what came of 3 is shown meanwhile, and is old as well
+    seen = []
+    explorer.line.observe(lambda change: seen.append(old(explorer)), "value")
+    go.set()
+    assert old(settled(explorer)) == (False, False)
+    assert set(seen) == {(True, True)}
+
+
+def test_a_picture_of_another_run_looks_old_where_there_is_none() -> None:
+    """The line then tells of the present values, and the picture does not."""
+
+    class Sometimes:
+        def __call__(self, files: int) -> Any:
+            return short(files) if files < 3 else None
+
+    explorer = explore(Sometimes(), files=(1, 3))
+    explorer.controls["files"].value = 3
+    assert old(settled(explorer)) == (False, True)
+    explorer.controls["files"].value = 2
+    assert old(settled(explorer)) == (False, False)
+
+
+def test_how_much_is_done_of_a_run_for_real(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Out of as many as it came to fast-forward, though they begin one after the other."""
+    monkeypatch.setattr(logic, "_FRAME", 0.01)
+    shown: list[str] = []
+
+    async def in_turn(parts: int) -> None:
+        for _ in range(parts):
+            await waits(0.05)
+
+    async def main() -> None:
+        explorer = explore(in_turn, parts=(4, 6))
+        explorer.line.observe(lambda change: shown.append(text(explorer)), "value")
+        explorer.play.click()
+        await until(lambda: explorer.run.real and explorer.run.finished and explorer.stop.disabled)
+
+    play(main)
+    *grows, last = shown
+    done = [re.search(r" so far .* · (\d) of 5 done$", line) for line in grows]
+    numbers = [int(found[1]) for found in done if found]
+    assert len(numbers) == len(grows) and numbers == sorted(numbers) and numbers[-1] > numbers[0]
+    assert "done" not in last and "so far" not in last

@@ -61,6 +61,12 @@ def press(board: Any, name: str) -> str:
     return read(board.answer)
 
 
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clicks count, however soon."""
+    monkeypatch.setattr(module, "_SOON", 0.0)
+
+
 def test_examples() -> None:
     """The examples in the docstrings give what they say."""
     result = doctest.testmod(module)
@@ -182,6 +188,25 @@ def test_one_plays_with_buttons() -> None:
     assert all(button.disabled for button in board.buttons)
     assert board.picture.layout.display is None
     assert "0.30 s  b: has ended" in read(board.steps)
+
+
+def test_clicks_that_wait_for_the_kernel_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of ten that come together the first counts: the others were made without its answer."""
+    now = [100.0]
+    monkeypatch.setattr(module, "_SOON", 0.15)
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    board = be_the_loop(simulate(shift))
+    assert "✔ Yes, a." in press(board, "a")
+    at = board.game.at
+    for _ in range(9):
+        now[0] += 0.01
+        press(board, "b")
+    said = read(board.answer)
+    assert "✔ Yes, a." in said and "✘ 9 clicks came before this could be read" in said
+    assert (board.game.at, board.game.asked, board.game.tried) == (at, 1, False)
+    now[0] += 1
+    said = press(board, "b")
+    assert "✔ Yes, b." in said and "clicks" not in said
 
 
 def test_names_are_not_taken_for_html() -> None:

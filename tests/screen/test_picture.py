@@ -6,6 +6,7 @@ import sys
 
 from helpers import load_data, simulate
 from helpers.screen.picture import Picture, PictureBox
+from helpers.screen.plot import in_words, size, timeline
 
 
 def test_examples() -> None:
@@ -19,17 +20,28 @@ def test_a_picture_says_in_words_what_it_shows() -> None:
     picture = Picture()
     for file in ("dataset1.csv", "dataset2.csv"):
         run = simulate(load_data, file)
-        picture.show(file.encode(), run)
-        assert picture.tooltip == f"Timeline: {run!r}"
+        picture.show(file.encode(), run, 960, 400)
+        assert picture.tooltip == in_words(run)
+        assert run.root.name in picture.tooltip or repr(run) in picture.tooltip
         assert bytes(picture.value) == file.encode()
     assert picture.get_state()["description"] == ""  # the view of a tooltip asks for it
+
+
+def test_a_picture_is_as_large_as_it_was_drawn() -> None:
+    """In pixels of the page, of which each has several dots; and never wider than its place."""
+    picture, run = Picture(), simulate(load_data, "dataset1.csv")
+    figure = timeline(run, height=300)
+    picture.draw(figure, run)
+    width, height = size(figure)
+    assert (picture.width, picture.height) == (f"{width}", f"{height}")
+    assert picture.layout.max_width == f"min({width}px, 100%)"
 
 
 class Shown(PictureBox):
     def __init__(self) -> None:
         self.picture = Picture()
-        self.picture.show(b"png", simulate(load_data, "dataset1.csv"))
-        super().__init__([self.picture])
+        self.picture.show(b"png", simulate(load_data, "dataset1.csv"), 960, 400)
+        super().__init__([self.picture], "ours")
 
     def __repr__(self) -> str:
         return "shown"
