@@ -15,9 +15,11 @@ ROOT = Path(__file__).parent.parent
 PIP = """
 import pathlib, sys, time
 print("Ignoring appnope: markers 'sys_platform == \\"darwin\\"' don't match your environment")
+print("Ignoring appnope: markers 'sys_platform == \\"linux\\"' don't match your environment")
 print("Collecting aiohttp==3.14.5 (from -r requirements.txt (line 4))")
 print("  Downloading aiohttp-3.14.5.whl (1.7 MB)")
 print("Requirement already satisfied: yarl==1.25.1 in /somewhere")
+print("Requirement already satisfied: idna>=2.0 in /somewhere (from yarl==1.25.1)")
 print("Installing collected packages: yarl, aiohttp")
 home = pathlib.Path(sys.argv[0]).parent
 while not (home / "seen").exists():
@@ -37,7 +39,9 @@ def test_each_step_is_said(tmp_path: Path):
     python.write_text(f"#!/bin/sh\nexec {sys.executable} {tmp_path / 'pip.py'}\n")
     python.chmod(0o755)
     pins = tmp_path / "requirements.txt"
-    pins.write_text("# some\naiohttp==3.14.5\nappnope==1 ; sys_platform == 'darwin'\nyarl==1\n")
+    pins.write_text(
+        "# some\nAioHTTP==3.14.5\nappnope==1 ; sys_platform == 'darwin'\nappnope==2 ; sys_platform == 'linux'\nyarl==1\n"
+    )
     said: list[str] = []
 
     class Recorder(Teller):

@@ -99,6 +99,11 @@ def runs(python: str) -> bool:
         return False
 
 
+def plain(name: str) -> str:
+    """Return the name of a package as all spell it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def installed(environment: Path) -> int:
     """Count the packages that are there."""
     packages = sysconfig.get_path("purelib", "venv", {"base": str(environment)})
@@ -108,7 +113,8 @@ def installed(environment: Path) -> int:
 def install(environment: Path, requirements: Path, teller: Teller) -> None:
     """Install what a file names."""
     pins = requirements.read_text(encoding="utf-8").splitlines()
-    count = sum(1 for pin in pins if pin and not pin.startswith("#"))
+    names = [plain(pin.split("==")[0]) for pin in pins if not pin.startswith("#")]
+    count = len(names)
     fetched: set[str] = set()
     order: list[str] = []
     before = installed(environment)
@@ -116,7 +122,7 @@ def install(environment: Path, requirements: Path, teller: Teller) -> None:
     for line in lines([inside(environment), *PIP, "--requirement", str(requirements)]):
         if line.startswith("Ignoring "):  # what another system or another Python would need
             count -= 1
-        elif found := COLLECTED.match(line):
+        elif (found := COLLECTED.match(line)) and plain(found[1]) in names:
             fetched.add(found[1])
             text = f"fetching {len(fetched)} of {count} packages: {found[1]}"
         elif line.startswith(INSTALLING):
