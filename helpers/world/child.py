@@ -23,7 +23,7 @@ from typing import IO, Any
 __all__ = ["ServerFailed", "announce", "child", "when_no_longer_wanted"]
 
 _READY_WITHIN = 60.0  # seconds: the first start of a database on a slow machine takes some
-_GONE_WITHIN = 3.0
+_GONE_WITHIN = 10.0  # seconds until it is told so more firmly
 _LOOK = 0.25  # seconds between two looks at whose child it is
 
 
