@@ -15,7 +15,7 @@ import inspect
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import cache
 from operator import attrgetter
 from pathlib import Path
@@ -27,6 +27,7 @@ from types import (
     FrameType,
     GeneratorType,
     MethodType,
+    TracebackType,
 )
 from typing import Any
 
@@ -40,6 +41,7 @@ __all__ = [
     "bytecode_line",
     "clock_of",
     "code_of",
+    "error_in_flight",
     "error_of",
     "frame_of",
     "free_a_ring",
@@ -72,6 +74,8 @@ _WRAPPERS = {
 def unwrap_awaitable(node: Any) -> Any:
     """Return what stands behind an awaitable that hides what it awaits, as that of `async for`."""
     if kind_name(node) not in _WRAPPERS:
+        if issubclass(type(node), Coroutine) and type(node) is not CoroutineType:
+            return next((x for x in gc.get_referents(node) if type(x) is CoroutineType), None)
         return None
     for other in gc.get_referents(node):
         kind = type(other)
@@ -157,6 +161,29 @@ def how_it_ended(frame: FrameType) -> str:
         return "closed"
     # One that is closed within a `try` re-raises GeneratorExit at the end of its `finally`.
     return "closed" if generator and op == "RERAISE" else "raised"
+
+
+def error_in_flight(frame: FrameType) -> str:
+    """Name the error that a call has just raised, seen at this moment; empty if it is not found.
+
+    While it is on its way no name holds it, but it is one of the youngest things that there are,
+    as is its traceback, which holds the frame.
+    """
+    for young in map(gc.get_objects, (0, 1)):
+        traced = False
+        for thing in reversed(young):
+            if type(thing) is TracebackType:
+                traced = traced or thing.tb_frame is frame
+            elif issubclass(type(thing), BaseException):
+                traceback = thing.__traceback__
+                # Python 3.11 hands it over only when the error is caught.
+                if traceback is None and traced and sys.version_info < (3, 12):
+                    return kind_name(thing)
+                while traceback is not None:
+                    if traceback.tb_frame is frame:
+                        return kind_name(thing)
+                    traceback = traceback.tb_next
+    return ""
 
 
 _ON_THE_WAY_OUT = {

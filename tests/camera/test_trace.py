@@ -28,7 +28,7 @@ def test_examples() -> None:
 
 def told(lane: Lane) -> str:
     """A lane in one line: name, life, ending, and all that took time."""
-    name, start, end, ending, _, segments = lane
+    name, start, end, ending, _, segments, *_ = lane
     parts = [
         f"{s.call} {s.state}{' for ' * bool(s.what)}{s.what} {s.start:g}-{s.end:g}"
         for s in segments
