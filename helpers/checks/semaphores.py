@@ -136,7 +136,7 @@ def check_load_per_server(load_per_server: Callable[..., Any]) -> None:
         case.expect_results(answer)
         of_server = ([f for f in case.items if _server(f) == server] for server in case.spy.most)
         enough = max(map(case.enough, of_server), default=1e-6)
-        because = f"{case.limit} at once from each server, and no server waits for another"
+        because = f"{case.limit} at once from each server, and no load waits while there is room"
         hint = "start a load as soon as another one from its server ended"
         _expect_quick(answer.seconds, enough, because, hint)
     case = _Case(2, _files("red", 6))

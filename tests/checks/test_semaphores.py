@@ -308,16 +308,16 @@ async def load_last_first(limit, files, load):
 
 
 WRONG_LOADS = {
-    load_in_chunks: "no server waits for another; try: start a load as soon as another one",
-    load_gate_around_gates: "no server waits for another; try: start a load as soon as another",
+    load_in_chunks: "no load waits while there is room; try: start a load as soon as another one",
+    load_gate_around_gates: "no load waits while there is room; try: start a load as soon as",
     load_named_servers: "result 2 is KeyError: 'rose'; wanted 'result of rose/0.csv'; try: look in",
     load_impatient: "TimeoutError; wanted 'result of rose/0.csv'; try: look in your own code",
     load_stub: "saw 6 at once from red, the limit is 2",
-    load_one_gate: "no server waits for another",
+    load_one_gate: "no load waits while there is room",
     load_own_gate: "saw 6 at once",
     load_gate_around: "saw 6 at once",
-    load_server_after_server: "no server waits for another",
-    load_by_first_letter: "no server waits for another",
+    load_server_after_server: "no load waits while there is room",
+    load_by_first_letter: "no load waits while there is room",
     load_left_running: "left 5 of its tasks running",
     load_unawaited: "result 1 is a coroutine; wanted 'result of red/0.csv'; try: await it",
     load_gates_outside: "try: make the semaphore or lock inside the function",
