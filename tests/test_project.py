@@ -27,7 +27,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRA = PROJECT["optional-dependencies"]
 ADDRESS = re.compile(r"(?P<server>http://127[.\d]+:\d+)(?P<page>/\S*)\?(?P<token>token=\w+)")
 QUIET = re.compile(
-    r"(new|updated|kept|removed)  +\S+\.ipynb"
+    r"(new|updated|kept|removed)  +\S+\.ipynb|JupyterLab is starting"
     r"|\[C .* ServerApp\] *$|\s*$|\s+To access the server, open this file|\s+file:///"
     r"|\s+Or copy and paste one of these|\s+http://"
 )
@@ -255,6 +255,17 @@ def test_a_taken_port_gets_one_sentence():
     assert len(run.stderr.splitlines()) == 1
     assert f"Port {port} is taken" in run.stderr
     assert "make lab ARGS=" in run.stderr
+
+
+def test_without_jupyterlab_it_says_what_mends_it():
+    """As where an environment was made and not entered; there is no traceback."""
+    code = "import runpy, sys; sys.modules['jupyterlab'] = None; import importlib.util as u; "
+    code += "old = u.find_spec; u.find_spec = lambda n: sys.modules.get(n, n) and old(n); "
+    code += "sys.path.insert(0, 'tools'); runpy.run_path('tools/lab.py', run_name='__main__')"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (1, "")
+    assert run.stdout.startswith("Missing: jupyterlab.\n")
+    assert "-m pip install -r" in run.stdout
 
 
 def test_lab_passes_its_arguments_on():
