@@ -322,21 +322,19 @@ def kind_behind(code: CodeType, frame: FrameType | None) -> str:
     >>> class Batch:
     ...     def __await__(self):
     ...         yield
-    >>> wrapped = asyncio.tasks._wrap_awaitable(Batch())
-    >>> kind_behind(code_of(wrapped), frame_of(wrapped))
+    >>> async def main():
+    ...     wrapped = asyncio.ensure_future(Batch()).get_coro()
+    ...     return kind_behind(code_of(wrapped), frame_of(wrapped))
+    >>> asyncio.run(main())
     'Batch'
-    >>> wrapped.close()
     """
-    if code is not _WRAP or frame is None:
+    if code.co_name != "_wrap_awaitable" or is_own(code) or frame is None:
         return ""
     snapshot = frame.f_locals
     (kind, *_) = map(kind_name, snapshot.values())
     if type(snapshot) is dict and sys.getrefcount(snapshot) <= 3:
         snapshot.clear()
     return kind
-
-
-_WRAP = asyncio.tasks._wrap_awaitable.__code__  # type: ignore[attr-defined]
 
 
 def _shown(value: Any) -> str | None:

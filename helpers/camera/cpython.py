@@ -15,7 +15,7 @@ import inspect
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from functools import cache
 from operator import attrgetter
 from pathlib import Path
@@ -169,21 +169,26 @@ def error_in_flight(frame: FrameType) -> str:
     While it is on its way no name holds it, but it is one of the youngest things that there are,
     as is its traceback, which holds the frame.
     """
-    for young in map(gc.get_objects, (0, 1)):
-        traced = False
-        for thing in reversed(young):
-            if type(thing) is TracebackType:
-                traced = traced or thing.tb_frame is frame
-            elif issubclass(type(thing), BaseException):
-                traceback = thing.__traceback__
-                # Python 3.11 hands it over only when the error is caught.
-                if traceback is None and traced and sys.version_info < (3, 12):
-                    return kind_name(thing)
-                while traceback is not None:
-                    if traceback.tb_frame is frame:
-                        return kind_name(thing)
-                    traceback = traceback.tb_next
-    return ""
+    young = [*gc.get_objects(generation=1), *gc.get_objects(generation=0)]
+    traces = (x for x in reversed(young) if type(x) is TracebackType and x.tb_frame is frame)
+    on_the_way = set(_along(next(traces, None)))
+    if not on_the_way:
+        return ""
+    fresh = []
+    for error in reversed(young):
+        if issubclass(type(error), BaseException):
+            if on_the_way.intersection(_along(error.__traceback__)):
+                return kind_name(error)
+            if error.__traceback__ is None:
+                fresh.append(error)
+    # Until Python 3.11 an error that nobody has caught has no traceback yet.
+    return kind_name(fresh[0]) if len(fresh) == 1 and sys.version_info < (3, 12) else ""
+
+
+def _along(traceback: TracebackType | None) -> Iterator[int]:
+    while traceback is not None:
+        yield id(traceback)
+        traceback = traceback.tb_next
 
 
 _ON_THE_WAY_OUT = {

@@ -123,7 +123,8 @@ def draw(
     steps = layout.steps()
     held = _drop_invisible((span for span in steps if span[0] < span[1]), least)
     boxes = [_rectangle(start, end, loop, half) for start, end in held]
-    _bars(ax, {("", "running"): boxes}, {"": OTHER})
+    line = min(0.8, high / 16)  # low rows must not be all outline
+    _bars(ax, {("", "running"): boxes}, {"": OTHER}, line)
     bars: dict[tuple[str, Pattern], list[Any]] = {}
     for row in layout.rows:
         alike: dict[tuple[str, Pattern], list[tuple[float, float]]] = {}
@@ -135,7 +136,7 @@ def draw(
                 boxes.append(_rectangle(start, end, row.y, HALF[state]))
                 if state == "running":
                     boxes.append(_rectangle(start, end, loop, half))
-    _bars(ax, bars, colours)
+    _bars(ax, bars, colours, line)
     if rows.strip:
         _strip(ax, layout, 0.5 - (LOOP + STRIP / 2) / high, 0.36 * STRIP / high, least)
     if rows.nested:
@@ -218,14 +219,17 @@ def _drop_invisible(
 
 
 def _bars(
-    ax: Axes, bars: Mapping[tuple[str, Pattern], list[Any]], colours: Mapping[str, str]
+    ax: Axes,
+    bars: Mapping[tuple[str, Pattern], list[Any]],
+    colours: Mapping[str, str],
+    line: float,
 ) -> None:
     """One path for each call and state: its pattern is then made only once."""
     for (call, state), boxes in bars.items():
         if boxes:
             path = Path([corner for box in boxes for corner in (*box, box[0])], _BOX * len(boxes))
             face, edge = paint(colours[call], state)
-            patch = PathPatch(path, fc=face, ec=edge, hatch=HATCH[state], lw=0.8, snap=True)
+            patch = PathPatch(path, fc=face, ec=edge, hatch=HATCH[state], lw=line, snap=True)
             ax.add_artist(patch)
 
 

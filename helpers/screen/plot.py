@@ -167,6 +167,9 @@ def png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     # 256 colours are enough, and a third of the bytes.
     few = picture.convert("RGB").quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    few.putpalette(
+        [255 if part > 252 else part for part in few.getpalette() or ()]
+    )  # white is white
     few.save(buffer, format="png", compress_level=1)
     return buffer.getvalue()
 
