@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -330,13 +331,19 @@ def test_a_read_only_folder_gets_one_sentence():
 
 def test_jupyter_trusts_the_copies(folder: Folder):
     """It would warn of each that nobody has signed; what the learner changed is his to trust."""
+
+    def trusted() -> bool:
+        notary = NotebookNotary()
+        with closing(notary.store):
+            return bool(notary.check_signature(nbformat.read(folder.learn / NAME, as_version=4)))
+
     update(folder)
-    assert not NotebookNotary().check_signature(nbformat.read(folder.learn / NAME, as_version=4))
+    assert not trusted()
     trust(folder.learn)
-    assert NotebookNotary().check_signature(nbformat.read(folder.learn / NAME, as_version=4))
+    assert trusted()
     edit(folder.learn / NAME, run)
     trust(folder.learn)
-    assert not NotebookNotary().check_signature(nbformat.read(folder.learn / NAME, as_version=4))
+    assert not trusted()
 
 
 def test_a_version_is_of_the_texts_alone():

@@ -201,5 +201,7 @@ def trust(learn: Path = LEARN) -> None:
 
     folder = Folder(learn=learn)
     with contextlib.suppress(OSError, sqlite3.Error):  # a warning costs less than no notebook
-        for path in filter(folder.pristine, map(learn.joinpath, folder.given)):
-            sign.NotebookNotary().sign(read(path, as_version=4))
+        notary = sign.NotebookNotary()
+        with contextlib.closing(notary.store):
+            for path in filter(folder.pristine, map(learn.joinpath, folder.given)):
+                notary.sign(read(path, as_version=4))
