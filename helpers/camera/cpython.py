@@ -15,7 +15,7 @@ import inspect
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from functools import cache
 from operator import attrgetter
 from pathlib import Path
@@ -169,26 +169,31 @@ def error_in_flight(frame: FrameType) -> str:
     While it is on its way no name holds it, but it is one of the youngest things that there are,
     as is its traceback, which holds the frame.
     """
-    young = [*gc.get_objects(generation=1), *gc.get_objects(generation=0)]
-    traces = (x for x in reversed(young) if type(x) is TracebackType and x.tb_frame is frame)
-    on_the_way = set(_along(next(traces, None)))
-    if not on_the_way:
+    older = gc.get_objects(generation=1)  # a list apart: one that held itself would hold all this
+    young = gc.get_objects(generation=0)
+    traces = [x for x in young if type(x) is TracebackType and x.tb_frame is frame]
+    traces = traces or [x for x in older if type(x) is TracebackType and x.tb_frame is frame]
+    if not traces:
         return ""
+    on_the_way = _along(traces[-1])
     fresh = []
-    for error in reversed(young):
+    for error in (*reversed(young), *reversed(older)):
         if issubclass(type(error), BaseException):
-            if on_the_way.intersection(_along(error.__traceback__)):
+            if on_the_way & _along(error.__traceback__):
                 return kind_name(error)
             if error.__traceback__ is None:
-                fresh.append(error)
+                fresh.append(kind_name(error))
     # Until Python 3.11 an error that nobody has caught has no traceback yet.
-    return kind_name(fresh[0]) if len(fresh) == 1 and sys.version_info < (3, 12) else ""
+    return fresh[0] if len(fresh) == 1 and sys.version_info < (3, 12) else ""
 
 
-def _along(traceback: TracebackType | None) -> Iterator[int]:
+def _along(traceback: TracebackType | None) -> set[int]:
+    """Tell the parts of a traceback apart without keeping them alive."""
+    parts = set()
     while traceback is not None:
-        yield id(traceback)
+        parts.add(id(traceback))
         traceback = traceback.tb_next
+    return parts
 
 
 _ON_THE_WAY_OUT = {
