@@ -15,6 +15,7 @@ import tomllib
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -279,13 +280,13 @@ def test_lab_passes_its_arguments_on():
     assert "--ServerApp.port_retries=0" not in command([])
 
 
-def fetch(url: str) -> dict[str, object]:
+def fetch(url: str) -> dict[str, Any]:
     """Fetch from a server that begins to listen after it has said so."""
     give_up = time.monotonic() + 60
     while True:
         try:
             with urllib.request.urlopen(url, timeout=60) as answer:
-                found: dict[str, object] = json.load(answer)
+                found: dict[str, Any] = json.load(answer)
                 return found
         except urllib.error.URLError as error:
             if not isinstance(error.reason, ConnectionRefusedError) or time.monotonic() > give_up:
@@ -326,5 +327,10 @@ def test_lab_opens_the_first_notebook(tmp_path: Path, of_the_user: str):
             assert address["page"] == page
             asked = f"{address['server']}{page.replace('/lab/tree/', '/api/contents/')}"
             assert fetch(f"{asked}?content=0&{address['token']}")["type"] == "notebook"
+            with pytest.raises(urllib.error.HTTPError, match="404"):  # tests alone have Voilà
+                fetch(f"{address['server']}/voila/tree?{address['token']}")
+            news = "lab/api/settings/@jupyterlab/apputils-extension:notification"
+            said = fetch(f"{address['server']}/{news}?{address['token']}")
+            assert said["schema"]["properties"]["fetchNews"]["default"] == "false"
         finally:
             os.killpg(lab.pid, signal.SIGKILL)
