@@ -42,7 +42,7 @@ def _show_runs_as_pictures() -> None:
 
 
 def _picture(shown: Any) -> tuple[bytes, dict[str, Any]]:
-    """A picture, the size to show it in, and its alternative in words."""
+    """A picture, how wide to show it, and its alternative in words."""
     from .screen.plot import in_words, png, size, timeline
 
     if isinstance(shown, Run):
@@ -50,8 +50,8 @@ def _picture(shown: Any) -> tuple[bytes, dict[str, Any]]:
     else:
         titles = [axes.get_title(loc="left") or axes.get_ylabel() for axes in shown.axes]
         figure, words = shown, "; ".join(filter(None, titles))
-    width, height = size(figure)
-    return png(figure), {"alt": words, "width": width, "height": height}
+    width, _ = size(figure)  # and as high as that makes it, also where there is less room
+    return png(figure), {"alt": words, "width": width}
 
 
 if "IPython" in sys.modules:

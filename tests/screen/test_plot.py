@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.text import Text
 
+import helpers
 from helpers import Run, busy, infer, load_data, record, simulate
 from helpers.camera.run import Lane
 from helpers.camera.steps import Steps
@@ -709,6 +710,17 @@ def test_in_words_a_real_run_is_the_same_again() -> None:
     said = [in_words(asyncio.run(record(main()))) for _ in range(3)]
     assert len({re.sub(r"[\d.]+ ?[^\s\d]+ \(real\)", "REAL", words) for words in said}) == 1
     assert said[0].splitlines()[2] == "sleep(0.02, 0): mostly waits for the world"
+
+
+def test_a_notebook_gets_the_picture_its_width_and_its_words() -> None:
+    """Of a run; and of a figure as it is, whoever made it."""
+    run = simulate(together, 3)
+    assert helpers._picture(run) == (png(timeline(run)), {"alt": in_words(run), "width": 960})
+    figure = Figure(figsize=(5, 2), dpi=72)
+    figure.subplots().set_title("mine", loc="left")
+    picture, about = helpers._picture(figure)
+    assert about == {"alt": "mine", "width": 360}
+    assert int.from_bytes(picture[16:20]) == 720
 
 
 # --- Two runs ------------------------------------------------------------------------------
