@@ -21,7 +21,7 @@ import learner
 PATIENCE = 5.0  # seconds without a word
 ROOT = Path(__file__).resolve().parent.parent
 # What the course asks of Jupyter: to name the address and what goes wrong, and no more; no news
-# over a notebook; none of Voilà, which tests install, and which takes seconds to start.
+# over a notebook; none of Voilà, which tests install, and which takes seconds.
 SETTINGS = Path(__file__).with_name("jupyter")
 # Whatever folder and page the user's own configuration of Jupyter asks for.
 COURSE = [
@@ -31,6 +31,7 @@ COURSE = [
     "--FileContentsManager.preferred_dir=",
     "--ServerApp.file_to_run=",
     f"--LabApp.default_url=/lab/tree/learn/{learner.FIRST}",
+    f"--LabApp.extra_labextensions_path={SETTINGS / 'labextensions'}",
 ]
 # Jupyter's own business, which only its makers can mend.
 QUIET = ["-W", "ignore:ServerApp.token config is deprecated:DeprecationWarning"]
