@@ -41,14 +41,17 @@ def _show_runs_as_pictures() -> None:
         formatter.for_type_by_name("matplotlib.figure", "Figure", _picture)
 
 
-def _picture(shown: Any) -> tuple[bytes, dict[str, str]]:
-    """A picture, and its alternative in words."""
-    from .screen import png, timeline
+def _picture(shown: Any) -> tuple[bytes, dict[str, Any]]:
+    """A picture, how wide to show it, and its alternative in words."""
+    from .screen.plot import in_words, png, size, timeline
 
     if isinstance(shown, Run):
-        return png(timeline(shown)), {"alt": f"Timeline: {shown!r}"}
-    titles = [axes.get_title(loc="left") or axes.get_ylabel() for axes in shown.axes]
-    return png(shown), {"alt": "; ".join(filter(None, titles))}
+        figure, words = timeline(shown), in_words(shown)
+    else:
+        titles = [axes.get_title(loc="left") or axes.get_ylabel() for axes in shown.axes]
+        figure, words = shown, "; ".join(filter(None, titles))
+    width, _ = size(figure)  # and as high as that makes it, also where there is less room
+    return png(figure), {"alt": words, "width": width}
 
 
 if "IPython" in sys.modules:

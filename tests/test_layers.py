@@ -35,7 +35,16 @@ ORDER = {
         "substitutes",
         "clock steps",
     ],
-    "screen": ["text style latest", "plot", "picture experiment", "explorer replay", "game"],
+    "screen": [
+        "text style latest palette layout",
+        "letters",
+        "bars",
+        "legend",
+        "plot",
+        "picture experiment",
+        "explorer replay",
+        "game",
+    ],
     "checks": [
         "words",
         "verdict",

@@ -15,6 +15,7 @@ import tomllib
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -27,7 +28,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRA = PROJECT["optional-dependencies"]
 ADDRESS = re.compile(r"(?P<server>http://127[.\d]+:\d+)(?P<page>/\S*)\?(?P<token>token=\w+)")
 QUIET = re.compile(
-    r"(new|updated|kept|removed)  +\S+\.ipynb"
+    r"(new|updated|kept|removed)  +\S+\.ipynb|JupyterLab is starting"
     r"|\[C .* ServerApp\] *$|\s*$|\s+To access the server, open this file|\s+file:///"
     r"|\s+Or copy and paste one of these|\s+http://"
 )
@@ -257,6 +258,17 @@ def test_a_taken_port_gets_one_sentence():
     assert "make lab ARGS=" in run.stderr
 
 
+def test_without_jupyterlab_it_says_what_mends_it():
+    """As where an environment was made and not entered; there is no traceback."""
+    code = "import runpy, sys; sys.modules['jupyterlab'] = None; import importlib.util as u; "
+    code += "old = u.find_spec; u.find_spec = lambda n: sys.modules.get(n, n) and old(n); "
+    code += "sys.path.insert(0, 'tools'); runpy.run_path('tools/lab.py', run_name='__main__')"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (1, "")
+    assert run.stdout.startswith("Missing: jupyterlab.\n")
+    assert "-m pip install -r" in run.stdout
+
+
 def test_lab_passes_its_arguments_on():
     """JupyterLab gets every argument; a port that was asked for is the only one."""
     command = runpy.run_path(str(ROOT / "tools/lab.py"))["command"]
@@ -268,13 +280,13 @@ def test_lab_passes_its_arguments_on():
     assert "--ServerApp.port_retries=0" not in command([])
 
 
-def fetch(url: str) -> dict[str, object]:
+def fetch(url: str) -> dict[str, Any]:
     """Fetch from a server that begins to listen after it has said so."""
     give_up = time.monotonic() + 60
     while True:
         try:
             with urllib.request.urlopen(url, timeout=60) as answer:
-                found: dict[str, object] = json.load(answer)
+                found: dict[str, Any] = json.load(answer)
                 return found
         except urllib.error.URLError as error:
             if not isinstance(error.reason, ConnectionRefusedError) or time.monotonic() > give_up:
@@ -315,5 +327,10 @@ def test_lab_opens_the_first_notebook(tmp_path: Path, of_the_user: str):
             assert address["page"] == page
             asked = f"{address['server']}{page.replace('/lab/tree/', '/api/contents/')}"
             assert fetch(f"{asked}?content=0&{address['token']}")["type"] == "notebook"
+            with pytest.raises(urllib.error.HTTPError, match="404"):  # tests alone have Voilà
+                fetch(f"{address['server']}/voila/tree?{address['token']}")
+            news = "lab/api/settings/@jupyterlab/apputils-extension:notification"
+            said = fetch(f"{address['server']}/{news}?{address['token']}")
+            assert said["schema"]["properties"]["fetchNews"]["default"] == "false"
         finally:
             os.killpg(lab.pid, signal.SIGKILL)

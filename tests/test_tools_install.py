@@ -39,9 +39,8 @@ def test_each_step_is_said(tmp_path: Path):
     python.write_text(f"#!/bin/sh\nexec {sys.executable} {tmp_path / 'pip.py'}\n")
     python.chmod(0o755)
     pins = tmp_path / "requirements.txt"
-    pins.write_text(
-        "# some\nAioHTTP==3.14.5\nappnope==1 ; sys_platform == 'darwin'\nappnope==2 ; sys_platform == 'linux'\nyarl==1\n"
-    )
+    elsewhere = "appnope==1 ; sys_platform == 'darwin'\nappnope==2 ; sys_platform == 'linux'\n"
+    pins.write_text(f"# some\nAioHTTP==3.14.5\n{elsewhere}yarl==1.25.1\n")
     said: list[str] = []
 
     class Recorder(Teller):

@@ -7,12 +7,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
-from learner import COURSE, LEARN, RECORD, Folder, edition, prepare, version
+from learner import COURSE, LEARN, RECORD, Folder, edition, trust, version
 from nbformat.sign import NotebookNotary
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
@@ -292,7 +293,6 @@ def test_a_disk_that_takes_no_more_costs_nothing(folder: Folder, monkeypatch: py
 PREPARE = """
 import os, pathlib, sys
 import learner
-learner.sign = lambda path: None  # nothing more is to be imported
 if hasattr(os, "geteuid") and os.geteuid() == 0:
     os.setegid(65534)
     os.seteuid(65534)  # root may write everywhere
@@ -331,12 +331,19 @@ def test_a_read_only_folder_gets_one_sentence():
 
 def test_jupyter_trusts_the_copies(folder: Folder):
     """It would warn of each that nobody has signed; what the learner changed is his to trust."""
-    prepare(folder.course, folder.learn)
-    given = nbformat.read(folder.learn / NAME, as_version=4)
-    assert NotebookNotary().check_signature(given)
-    edit(folder.learn / NAME, lambda content: content.cells[1].update(outputs=[OUTPUT]))
-    prepare(folder.course, folder.learn)
-    assert not NotebookNotary().check_signature(nbformat.read(folder.learn / NAME, as_version=4))
+
+    def trusted() -> bool:
+        notary = NotebookNotary()
+        with closing(notary.store):
+            return bool(notary.check_signature(nbformat.read(folder.learn / NAME, as_version=4)))
+
+    update(folder)
+    assert not trusted()
+    trust(folder.learn)
+    assert trusted()
+    edit(folder.learn / NAME, run)
+    trust(folder.learn)
+    assert not trusted()
 
 
 def test_a_version_is_of_the_texts_alone():

@@ -20,6 +20,8 @@ ZIP = "async-ai-notebooks.zip"
 FILES = ["environment.yml", "LICENSE", "Makefile", "pyproject.toml", "requirements.txt"]
 TOOLS = ["check.py", "install.py", "lab.py", "learner.py", "preflight.py"]
 FOLDERS = ["docs", "helpers", "tools/jupyter"]
+# What README.md says of notebooks that the class does not get.
+OTHERS = [", and with solutions folded", " The notebooks in `notebooks/` show everything."]
 GIVEN = ["notebooks", "tools", "docs", "helpers", "README.md", *FILES]
 TEACHING = "TEACHING.md"
 SOLUTIONS = "solutions"
@@ -34,8 +36,10 @@ def handout(notebook: Notebook) -> Notebook:
 
 
 def readme() -> str:
-    """Return what README.md says to learners: nothing of tests, nor of what teachers do."""
+    """Return what README.md says to learners: nothing of tests, solutions, nor for teachers."""
     text = (ROOT / "README.md").read_text(encoding="utf-8").partition("## For teachers")[0]
+    for theirs in OTHERS:
+        text = text.replace(theirs, "")
     return "".join(line for line in text.splitlines(keepends=True) if "make test" not in line)
 
 

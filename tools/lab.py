@@ -6,15 +6,22 @@ Usage: python tools/lab.py [argument ...]        (such as --no-browser or --port
 import argparse
 import errno
 import os
+import signal
 import socket
+import subprocess
 import sys
+import threading
+import time
+from importlib.util import find_spec
 from pathlib import Path
 
+import check
 import learner
 
+PATIENCE = 5.0  # seconds without a word
 ROOT = Path(__file__).resolve().parent.parent
 # What the course asks of Jupyter: to name the address and what goes wrong, and no more; no news
-# over a notebook; none of Voilà, which tests install, and which takes seconds to start.
+# over a notebook; none of Voilà, which tests install, and which takes seconds.
 SETTINGS = Path(__file__).with_name("jupyter")
 # Whatever folder and page the user's own configuration of Jupyter asks for.
 COURSE = [
@@ -24,6 +31,7 @@ COURSE = [
     "--FileContentsManager.preferred_dir=",
     "--ServerApp.file_to_run=",
     f"--LabApp.default_url=/lab/tree/learn/{learner.FIRST}",
+    f"--LabApp.extra_labextensions_path={SETTINGS / 'labextensions'}",
 ]
 # Jupyter's own business, which only its makers can mend.
 QUIET = ["-W", "ignore:ServerApp.token config is deprecated:DeprecationWarning"]
@@ -65,10 +73,32 @@ def environment() -> dict[str, str]:
     return os.environ | {"JUPYTER_CONFIG_PATH": os.pathsep.join(paths)}
 
 
+def start(run: list[str]) -> int:
+    """Run JupyterLab to its end, and say that it is starting while it is; return its exit code."""
+    from jupyter_core.paths import jupyter_runtime_dir
+
+    begun = said = time.monotonic()
+    print("JupyterLab is starting.", flush=True)
+    with subprocess.Popen(run, env=environment()) as lab:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # JupyterLab hears it, too, and asks
+        signal.signal(signal.SIGTERM, lambda *_: lab.terminate())
+        threading.Thread(target=learner.trust, daemon=True).start()
+        up = Path(jupyter_runtime_dir(), f"jpserver-{lab.pid}.json")
+        while lab.poll() is None and not up.exists():
+            time.sleep(0.2)
+            if time.monotonic() - said > PATIENCE:
+                said = time.monotonic()
+                print(f"JupyterLab is starting ({said - begun:.0f} s).", flush=True)
+        return lab.wait()
+
+
 if __name__ == "__main__":
+    if find_spec("jupyterlab") is None:
+        check.main()  # says what is missing, and what mends it
+        sys.exit(1)
     run = command(sys.argv[1:])
     for line in learner.prepare():
         print(line, flush=True)
     if not (learner.LEARN / learner.FIRST).exists():
         sys.exit(1)
-    os.execve(run[0], run, environment())
+    sys.exit(start(run))

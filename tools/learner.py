@@ -87,14 +87,6 @@ def write(path: Path, content: dict[str, Any]) -> None:
         partial.unlink(missing_ok=True)
 
 
-def sign(path: Path) -> None:
-    """Have Jupyter know a notebook for one's own, lest it warns that it is not trusted."""
-    from nbformat import read, sign
-
-    with contextlib.suppress(OSError, sqlite3.Error):  # a warning costs less than no notebook
-        sign.NotebookNotary().sign(read(path, as_version=4))
-
-
 def free(path: Path, ending: str) -> Path:
     """Return a name beside a file that nothing bears, as in `03_gather.old.ipynb`."""
     names = (path.with_name(f"{path.stem}.{ending}{n if n > 1 else ''}.ipynb") for n in count(1))
@@ -197,12 +189,19 @@ class Folder:
 
 def prepare(course: Path = COURSE, learn: Path = LEARN) -> list[str]:
     """Bring the learner's folder up to date, and return what is to be said about it."""
-    folder = Folder(course, learn)
     try:
-        return folder.update()
+        return Folder(course, learn).update()
     except OSError as error:
         return [f"{learn} is as it was: {error}. Let it be written to, or copy the course."]
-    finally:
-        for path in map(learn.joinpath, folder.given):
-            if folder.pristine(path):
-                sign(path)
+
+
+def trust(learn: Path = LEARN) -> None:
+    """Have Jupyter know what the course gave, lest it warns that a notebook is not trusted."""
+    from nbformat import read, sign
+
+    folder = Folder(learn=learn)
+    with contextlib.suppress(OSError, sqlite3.Error):  # a warning costs less than no notebook
+        notary = sign.NotebookNotary()
+        with contextlib.closing(notary.store):
+            for path in filter(folder.pristine, map(learn.joinpath, folder.given)):
+                notary.sign(read(path, as_version=4))

@@ -9,33 +9,42 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import functools
 import inspect
 import pathlib
+import re
 import sys
 import sysconfig
 from collections import namedtuple
 from functools import cache
 from types import (
     AsyncGeneratorType,
+    BuiltinFunctionType,
     CodeType,
     CoroutineType,
     FrameType,
+    FunctionType,
     GeneratorType,
     GetSetDescriptorType,
     MappingProxyType,
     MemberDescriptorType,
+    MethodType,
 )
 from typing import Any
 
 from .cpython import code_of, frame_of, unwrap_awaitable
+from .texts import kind_name
 
 __all__ = [
     "SLEEP",
     "arguments",
+    "call_below",
     "call_name",
     "follow_awaits",
+    "is_business_of_a_library",
     "is_own",
     "is_own_file",
+    "kind_behind",
     "only_lets_others_go",
 ]
 
@@ -73,7 +82,7 @@ def is_own_file(filename: str) -> bool:
 
 def follow_awaits(
     coroutine: Any, timed: bool = True
-) -> tuple[list[Any], CodeType, int, CodeType | None, float | None]:
+) -> tuple[list[Any], CodeType, int, CodeType | None, float | None, bool]:
     """Follow a suspended `coroutine` down its chain of awaits, if `timed` to the timer at its end.
 
     Returns
@@ -86,6 +95,8 @@ def follow_awaits(
         The library call that it awaits, if any.
     until
         When the timer that it waits for is due, by the loop's clock.
+    turn
+        Whether that library call waits for its turn, and not for the world.
 
     Examples
     --------
@@ -95,14 +106,15 @@ def follow_awaits(
     >>> async def main():
     ...     task = asyncio.create_task(load())
     ...     await asyncio.sleep(0)
-    ...     _, code, _, what, _ = follow_awaits(task.get_coro())
+    ...     _, code, _, what, _, turn = follow_awaits(task.get_coro())
     ...     task.cancel()
-    ...     return call_name(code), call_name(what)
+    ...     return call_name(code), call_name(what), turn
     >>> asyncio.run(main())
-    ('load', 'Event.wait')
+    ('load', 'Event.wait', True)
     """
     own: list[Any] = []
     what: CodeType | None = None
+    inner = SLEEP
     until = None
     node = coroutine
     while node is not None:
@@ -110,6 +122,7 @@ def follow_awaits(
             code = node.cr_code
             if code is SLEEP:
                 what = what or code
+                inner = code
                 frame = node.cr_frame if timed else None
                 if frame is not None and (timer := frame.f_locals.get("h")) is not None:
                     until = timer.when()
@@ -126,15 +139,22 @@ def follow_awaits(
             if code.co_name not in _PARTS:
                 own.append(node)
             what = None
-        elif what is None or (_is_detail(what.co_qualname) and not _is_detail(code.co_qualname)):
+            node = after
+            continue
+        if code is not _FUTURE:
+            inner = code
+        if what is None or (_is_detail(what.co_qualname) and not _is_detail(code.co_qualname)):
             what = code
         node = after
     last = own[-1] if own else coroutine
+    if type(last) is not CoroutineType:
+        last = unwrap_awaitable(last) or last
     if type(last) is CoroutineType:
         code, frame = last.cr_code, last.cr_frame
     else:
         code, frame = code_of(last), frame_of(last)
-    return own, code, -1 if frame is None else frame.f_lasti, what, until
+    turn = what is not None and timed and _waits_its_turn(what, inner)
+    return own, code, -1 if frame is None else frame.f_lasti, what, until, turn
 
 
 def only_lets_others_go(coroutine: Any) -> bool:
@@ -151,6 +171,69 @@ def only_lets_others_go(coroutine: Any) -> bool:
 
 _PARTS = {"<listcomp>", "<setcomp>", "<dictcomp>"}  # of the call they stand in, on Python 3.11
 SLEEP = asyncio.sleep.__code__
+_FUTURE = asyncio.futures._PyFuture.__await__.__code__  # type: ignore[attr-defined]
+
+# A library that waits at one of these waits for its turn; as its own Event may tell of anything,
+# an Event or a Condition must be what the learner's own call waits for.
+_TURNS = tuple(
+    getattr(asyncio, name).__file__ for name in ("locks", "queues", "taskgroups", "tasks")
+)
+_ITS_NAME = re.compile(r"\b(Event|Condition)\.|Semaphore|Lock|Limiter|Barrier|TaskGroup")
+_ITS_INNER_NAME = re.compile(r"Semaphore|Lock|Limiter|acquire|available_connection")
+
+
+@cache
+def _waits_its_turn(what: CodeType, inner: CodeType) -> bool:
+    """Whether a library call, which stands at an inner one, waits for its turn."""
+    if inner is not SLEEP:
+        if what.co_filename in _TURNS:
+            return True
+        if inner.co_filename in _TURNS:
+            if not inner.co_qualname.startswith(("Event.", "Condition.")):
+                return True
+        elif _ITS_INNER_NAME.search(inner.co_qualname):
+            return True
+    return bool(_ITS_NAME.search(call_name(what)))
+
+
+def call_below(coroutine: Any) -> Any:
+    """Return the first call that a suspended coroutine of a library hands on to, if any."""
+    node, left = coroutine, 10
+    while node is not None and left:
+        left -= 1
+        if type(node) is CoroutineType:
+            node = node.cr_await
+        elif type(node) is GeneratorType:
+            node = node.gi_yieldfrom
+        else:
+            node = unwrap_awaitable(node)
+        if type(node) in (CoroutineType, GeneratorType):
+            return node
+    return None
+
+
+def is_business_of_a_library(frame: FrameType | None) -> bool:
+    """Return whether a library calls for its own ends: it is the nearest above asyncio in `frame`.
+
+    Those that only run what they are given, as asyncio's own functions do, are not asked; what the
+    loop itself calls, and no call of the learner's own, is business.
+    """
+    while frame is not None and frame.f_code is not _CALLED_BY_THE_LOOP:
+        filename = frame.f_code.co_filename
+        if _own[filename]:
+            return False
+        if filename.startswith(_INSTALLED) and not filename.startswith(_RUN_WHAT_THEY_GET):
+            return True
+        frame = frame.f_back
+    return frame is not None
+
+
+_CALLED_BY_THE_LOOP = asyncio.Handle._run.__code__
+_INSTALLED = tuple({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
+_RUN_WHAT_THEY_GET = (
+    str(_HELPERS),
+    *(str(pathlib.Path(at, name)) for at in _INSTALLED for name in ("anyio", "tqdm")),
+)
 
 
 def call_name(code: CodeType) -> str:
@@ -200,11 +283,15 @@ def arguments(frame: FrameType | None, most: int = 2) -> tuple[str, ...]:
     if not count:
         return ()
     snapshot = frame.f_locals
-    values = list(snapshot.values())[:count]
+    values = list(snapshot.values())[: count + (frame.f_code is _TO_THREAD)]
     # Until Python 3.12 the frame keeps it, and what is in it alive; others may have it already.
     if type(snapshot) is dict and sys.getrefcount(snapshot) <= 3:
         snapshot.clear()
     shown: list[str] = []
+    if frame.f_code is _TO_THREAD:
+        function, values = values[0], list(values[1])
+        shown.append(_function_name(function))
+        most += 1
     for value in values:
         try:
             text = _shown(value)
@@ -215,6 +302,39 @@ def arguments(frame: FrameType | None, most: int = 2) -> tuple[str, ...]:
             if len(shown) == most:
                 break
     return tuple(shown)
+
+
+_TO_THREAD = asyncio.to_thread.__code__
+
+
+def _function_name(function: Any) -> str:
+    while type(function) in (MethodType, functools.partial):
+        function = function.__func__ if type(function) is MethodType else function.func
+    named = type(function) in (FunctionType, BuiltinFunctionType)
+    return function.__name__ if named else kind_name(function)
+
+
+def kind_behind(code: CodeType, frame: FrameType | None) -> str:
+    """Return the kind of what `asyncio.gather` has wrapped, as it was no coroutine; else nothing.
+
+    Examples
+    --------
+    >>> class Batch:
+    ...     def __await__(self):
+    ...         yield
+    >>> async def main():
+    ...     wrapped = asyncio.ensure_future(Batch()).get_coro()
+    ...     return kind_behind(code_of(wrapped), frame_of(wrapped))
+    >>> asyncio.run(main())
+    'Batch'
+    """
+    if code.co_name != "_wrap_awaitable" or is_own(code) or frame is None:
+        return ""
+    snapshot = frame.f_locals
+    (kind, *_) = map(kind_name, snapshot.values())
+    if type(snapshot) is dict and sys.getrefcount(snapshot) <= 3:
+        snapshot.clear()
+    return kind
 
 
 def _shown(value: Any) -> str | None:

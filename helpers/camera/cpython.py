@@ -15,7 +15,7 @@ import inspect
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import cache
 from operator import attrgetter
 from pathlib import Path
@@ -27,6 +27,7 @@ from types import (
     FrameType,
     GeneratorType,
     MethodType,
+    TracebackType,
 )
 from typing import Any
 
@@ -40,6 +41,7 @@ __all__ = [
     "bytecode_line",
     "clock_of",
     "code_of",
+    "error_in_flight",
     "error_of",
     "frame_of",
     "free_a_ring",
@@ -72,6 +74,8 @@ _WRAPPERS = {
 def unwrap_awaitable(node: Any) -> Any:
     """Return what stands behind an awaitable that hides what it awaits, as that of `async for`."""
     if kind_name(node) not in _WRAPPERS:
+        if issubclass(type(node), Coroutine) and type(node) is not CoroutineType:
+            return next((x for x in gc.get_referents(node) if type(x) is CoroutineType), None)
         return None
     for other in gc.get_referents(node):
         kind = type(other)
@@ -157,6 +161,39 @@ def how_it_ended(frame: FrameType) -> str:
         return "closed"
     # One that is closed within a `try` re-raises GeneratorExit at the end of its `finally`.
     return "closed" if generator and op == "RERAISE" else "raised"
+
+
+def error_in_flight(frame: FrameType) -> str:
+    """Name the error that a call has just raised, seen at this moment; empty if it is not found.
+
+    While it is on its way no name holds it, but it is one of the youngest things that there are,
+    as is its traceback, which holds the frame.
+    """
+    older = gc.get_objects(generation=1)  # a list apart: one that held itself would hold all this
+    young = gc.get_objects(generation=0)
+    traces = [x for x in young if type(x) is TracebackType and x.tb_frame is frame]
+    traces = traces or [x for x in older if type(x) is TracebackType and x.tb_frame is frame]
+    if not traces:
+        return ""
+    on_the_way = _along(traces[-1])
+    fresh = []
+    for error in (*reversed(young), *reversed(older)):
+        if issubclass(type(error), BaseException):
+            if on_the_way & _along(error.__traceback__):
+                return kind_name(error)
+            if error.__traceback__ is None:
+                fresh.append(kind_name(error))
+    # Until Python 3.11 an error that nobody has caught has no traceback yet.
+    return fresh[0] if len(fresh) == 1 and sys.version_info < (3, 12) else ""
+
+
+def _along(traceback: TracebackType | None) -> set[int]:
+    """Tell the parts of a traceback apart without keeping them alive."""
+    parts = set()
+    while traceback is not None:
+        parts.add(id(traceback))
+        traceback = traceback.tb_next
+    return parts
 
 
 _ON_THE_WAY_OUT = {

@@ -12,8 +12,17 @@ from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
 from .chain import is_own
-from .cpython import asks_to_cancel, frame_of, has_ended, how_it_ended, is_running, only_hands_on
+from .cpython import (
+    asks_to_cancel,
+    error_in_flight,
+    frame_of,
+    has_ended,
+    how_it_ended,
+    is_running,
+    only_hands_on,
+)
 from .run import Ending, LaneLog
+from .texts import kind_name
 
 if TYPE_CHECKING:
     from .trace import Camera
@@ -34,8 +43,12 @@ class DirectCalls:
         self.asleep: list[LaneLog] = []  # async generators between two requests of the root
         self.since = 0.0  # up to when the root's own time is accounted for
         self.any = False  # whether it has awaited any
+        self.orphans: list[tuple[LaneLog, int]] = []  # made in this step, and by whose frame
         self.cancelled = False  # whether its present step began with a cancellation
         self.grouped = False  # whether it waits for a task group
+        self.nameless: dict[
+            int, LaneLog
+        ] = {}  # those that failed, nobody knows with what, by frame
 
     def lane(self) -> LaneLog:
         """Return the lane that runs when the root does: its present call's, or its own."""
@@ -67,7 +80,7 @@ class DirectCalls:
         self.since = end
         return self.lane()
 
-    def end(self, now: float) -> None:
+    def end(self, now: float, error: BaseException | None = None) -> None:
         """The root has ended, and with it all that it awaited."""
         self._go_on(None, now)
         self._reap()
@@ -75,6 +88,34 @@ class DirectCalls:
             if lane.frame is not None:
                 _let_go(lane)
         self.asleep = []
+        self._name_errors(error)
+
+    def _name_errors(self, error: BaseException | None) -> None:
+        """What the root failed with tells through which of its calls it came."""
+        while error is not None and self.nameless:
+            traceback = error.__traceback__
+            while traceback is not None:
+                lane = self.nameless.get(id(traceback.tb_frame))
+                if lane is not None and traceback.tb_frame.f_code is lane.code:
+                    lane.error = lane.error or kind_name(error)
+                traceback = traceback.tb_next
+            self.nameless = {at: lane for at, lane in self.nameless.items() if not lane.error}
+            seen, error = error, error.__cause__ or error.__context__
+            if error is seen:
+                break
+
+    def adopt(self, lane: LaneLog, frame: FrameType) -> None:
+        """A step of the root makes a lane, from `frame`: find out for which of its calls.
+
+        That call is no lane yet if it began in this very step.
+        """
+        below = self._below_root(frame)
+        if below is None:
+            return
+        known = (x for x in (self.active, *self.asleep) if x is not None and x.frame is below)
+        lane.parent = next(known, self.root)
+        if lane.parent is self.root:
+            self.orphans.append((lane, _key(below)))
 
     def taken_over(self, generator: Any) -> LaneLog | None:
         """Return the lane of an async generator that the root has left to a task that closes it."""
@@ -92,12 +133,12 @@ class DirectCalls:
         old, root, camera = self.active, self.root, self.camera
         if (None if old is None else old.frame) is frame:
             self._reap()
-            self.since = now
+            self.since, self.orphans = now, []
             return
         if old is not None and old.frame is not None:
             self.asleep.append(old)
             if not has_ended(old.frame):
-                place = (old.code, old.frame.f_lasti, "its caller", None, None, ())
+                place = (old.code, old.frame.f_lasti, "its caller", None, None, (), True)
                 camera.note(old, "waiting", self.since, place)
             self._reap()
             camera.note(root, "running", self.since)
@@ -106,16 +147,20 @@ class DirectCalls:
             self.any = True
             new = next((lane for lane in self.asleep if lane.frame is frame), None)
             if new is None:
-                new = camera.add(frame.f_code, frame)
+                new = camera.add(frame.f_code, frame, root)
                 new.frame = frame
+                for lane, maker in self.orphans:
+                    if maker == _key(frame):
+                        lane.parent = new
             else:
                 self.asleep.remove(new)
             camera.note(new, "running", now)
             here = root.frame is not None and root.frame.f_code is root.code
             at = root.frame.f_lasti if here and root.frame else -1
-            camera.note(root, "waiting", now, (root.code, at, new, None, None, ()))
+            camera.note(root, "waiting", now, (root.code, at, new, None, None, (), True))
         self.active = new
         self.since = now
+        self.orphans = []
 
     def _below(self, own: list[Any]) -> list[Any]:
         """Return those calls in the root's chain that are below the root.
@@ -182,8 +227,17 @@ class DirectCalls:
         ending: Ending = "done"
         if how == "raised":
             ending = "cancelled" if self.cancelled else "failed"
+        if ending == "failed":
+            lane.error = error_in_flight(lane.frame)
+            if not lane.error:
+                self.nameless[id(lane.frame)] = lane
         self.camera.end(lane, now, ending)
         _let_go(lane)
+
+
+def _key(frame: FrameType) -> int:
+    """Tells it from others without keeping it alive."""
+    return hash((id(frame), frame.f_code))
 
 
 _LET_GO = compile("lane.frame = None", "", "exec")

@@ -194,7 +194,7 @@ class FilmedQueue(deque[asyncio.Handle]):
             # It stands at a sleep(0), as so often, and often at the same: half of all the time.
             lasti = coroutine.cr_frame.f_lasti
             if (place := lane.place) is None or place[1] != lasti:
-                place = lane.place = (lane.code, lasti, SLEEP, None, lane.code, ())
+                place = lane.place = (lane.code, lasti, SLEEP, None, lane.code, (), False)
             lane.log.extend((lane, "ready", now, place))
         elif task.done():
             camera.task_ended(lane, task, now)

@@ -49,9 +49,9 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from .chain import call_name
 from .cpython import bytecode_line
-from .texts import LONGEST, kind_name, message_of, plain
+from .texts import LONGEST, duration, kind_name, message_of, plain
 
-__all__ = ["Ending", "Lane", "LaneLog", "Place", "Run", "Segment", "State"]
+__all__ = ["Ending", "Lane", "LaneLog", "Place", "Run", "Segment", "State", "Totals"]
 
 State: TypeAlias = Literal["running", "ready", "waiting"]
 Ending: TypeAlias = Literal["done", "failed", "cancelled", "pending", "lost"]
@@ -82,6 +82,21 @@ class Segment(NamedTuple):
     """Position of the segment's beginning among all beginnings of the run: times tie, this not."""
     code: CodeType
     """Whose name is in `call`."""
+    turn: bool = False
+    """When waiting: for its turn, as at a semaphore or for another task, not for the world."""
+
+
+class Totals(NamedTuple):
+    """How long a lane was in each state, in seconds."""
+
+    running: float
+    """It held the loop."""
+    ready: float
+    """It could run, and was kept out."""
+    world: float
+    """It waited for the world: a sleep, the network, a disk, a thread."""
+    turn: float
+    """It waited for its turn: at a Semaphore, Lock, Queue, pool, or for another task."""
 
 
 class Lane(NamedTuple):
@@ -108,14 +123,35 @@ class Lane(NamedTuple):
     error: str
     """The class of what it failed with, such as `ValueError`, where that can be seen, or empty."""
     segments: tuple[Segment, ...]
+    number: int = -1
+    """Its place among the lanes of the run, from 0 on; -1 is the root."""
+    parent: int = -1
+    """The number of the lane that made it."""
+
+    @property
+    def totals(self) -> Totals:
+        """How long it was in each state.
+
+        Examples
+        --------
+        >>> from helpers import load_data, simulate
+        >>> simulate(load_data, "dataset1.csv").root.totals
+        Totals(running=0.0, ready=0.0, world=0.65, turn=0.0)
+        """
+        sums = dict.fromkeys(("running", "ready", "world", "turn"), 0.0)
+        for s in self.segments:
+            state = s.state if s.state != "waiting" else "turn" if s.turn else "world"
+            sums[state] += s.end - s.start
+        return Totals(*(round(seconds, 9) for seconds in sums.values()))
 
 
 class LaneLog:
     """A lane while it is being filmed."""
 
     __slots__ = (
-        "args", "calls_below", "camera", "code", "direct", "end", "ending", "error", "frame", "log",
-        "number", "outer", "place", "task_name", "task_ref",
+        "args", "calls_below", "camera", "code", "direct", "end", "ending", "error", "foreign",
+        "frame", "hidden", "log", "named", "number", "outer", "parent", "place", "task_name",
+        "task_ref", "title",
     )  # fmt: skip
 
     def __init__(self, camera: Any, code: CodeType, args: tuple[str, ...]) -> None:
@@ -123,6 +159,11 @@ class LaneLog:
         self.log = camera.log
         self.code = code
         self.args = args
+        self.parent: LaneLog | None = None
+        self.hidden = False  # a library's own business, neither drawn nor counted
+        self.foreign = False  # a library's call, which may run one of the learner's own
+        self.named = code  # the call that it is named by
+        self.title = ""  # what it is called until that call is known
         self.task_name: str | None = None
         self.number = 0  # the id of its task
         self.task_ref: Any = None  # of a task, weak: a task that is lost must be lost
@@ -141,10 +182,12 @@ class LaneLog:
 
     @property
     def name(self) -> str:
-        given = self.task_name
+        given, named = self.task_name, self.named
         if given is not None and not given.startswith("Task-") and given != "None":
-            return plain(given, LONGEST)
-        return plain(f"{call_name(self.code)}({', '.join(self.args)})", LONGEST)
+            if not given.endswith(f".{named.co_qualname}"):  # so libraries name a task by its call
+                return plain(given, LONGEST)
+        call = self.title or call_name(named).removesuffix(".__await__")
+        return plain(f"{call}({', '.join(self.args)})", LONGEST)
 
 
 class Place(NamedTuple):
@@ -162,6 +205,8 @@ class Place(NamedTuple):
     """At the end of a step: the innermost call that was active during the whole step."""
     callers: Sequence[tuple[CodeType, int]] = ()
     """The calls above the innermost one that stand still, each with its instruction."""
+    turn: bool = False
+    """Whether it waits for its turn, and not for the world."""
 
 
 class Run:
@@ -194,7 +239,8 @@ class Run:
         finished: bool = True,
         output: str = "",
     ) -> None:
-        self._root, *self._lanes = lanes
+        self._root, *self._lanes = [lane for lane in lanes if not lane.hidden]
+        self._numbers = {lane: number for number, lane in enumerate(self._lanes)}
         self._log, self._length = log, len(log)
         self._steps, self._steps_length = steps, len(steps)
         self._value = value
@@ -237,6 +283,57 @@ class Run:
         """How many lanes there are, the root not counted."""
         return len(self._lanes)
 
+    @cached_property
+    def in_flight(self) -> list[tuple[float, int]]:
+        """Moments at which lanes began or ended, and how many were alive from then on.
+
+        Examples
+        --------
+        >>> import asyncio
+        >>> from helpers import load_data, simulate
+        >>> async def main():
+        ...     await asyncio.gather(load_data("dataset1.csv"), load_data("dataset2.csv"))
+        >>> simulate(main).in_flight
+        [(0.0, 2), (0.65, 1), (1.46, 0)]
+        """
+        changes: dict[float, int] = {}
+        for lane in self._lanes:
+            begin, end = self._events[lane][0][2], lane.end
+            changes[begin] = changes.get(begin, 0) + 1
+            if end is not None and end <= self._now:
+                changes[end] = changes.get(end, 0) - 1
+        count, counts = 0, []
+        for time in sorted(changes):
+            count += changes[time]
+            counts.append((self._since(time), count))
+        return counts
+
+    def table(self) -> str:
+        """Return how long each lane was in each state, as a text to print.
+
+        Examples
+        --------
+        >>> import asyncio
+        >>> from helpers import infer, load_data, simulate
+        >>> async def one(file, limit):
+        ...     async with limit:
+        ...         await load_data(file)
+        >>> async def main():
+        ...     limit = asyncio.Semaphore(1)
+        ...     await asyncio.gather(*(one(f"dataset{i}.csv", limit) for i in (1, 2)))
+        >>> print(simulate(main).table())
+                             running    ready  waiting: world  waiting: turn
+        one('dataset1.csv')   0.00 s   0.00 s          0.65 s         0.00 s
+        one('dataset2.csv')   0.00 s   0.00 s          1.46 s         0.65 s
+        """
+        lanes = self.lanes or [self.root]
+        wide = max(len(lane.name) for lane in lanes)
+        rows = [("", "running", "ready", "waiting: world", "waiting: turn")]
+        for lane in lanes:
+            a, b, c, d = map(duration, lane.totals)
+            rows.append((lane.name, a, b, c, d))
+        return "\n".join(f"{name:{wide}}{a:>9}{b:>9}{c:>16}{d:>15}" for name, a, b, c, d in rows)
+
     def sample(self, most: int) -> list[Lane]:
         """Return at most `most` of the lanes: the first of them, and the last."""
         if len(self._lanes) <= most:
@@ -244,6 +341,12 @@ class Run:
         last = len(self._lanes) - most // 2
         chosen = self._lanes[: most - most // 2] + self._lanes[last:]
         return [self._develop(lane) for lane in chosen]
+
+    def spread(self, every: int, most_failed: int) -> list[Lane]:
+        """Return one of so many lanes, evenly spread, and the first of those that failed."""
+        failed = [at for at, lane in enumerate(self._lanes) if lane.ending == "failed"]
+        chosen = {*range(0, len(self._lanes), every), *failed[:most_failed]}
+        return [self._develop(self._lanes[at]) for at in sorted(chosen)]
 
     @property
     def starts(self) -> list[str]:
@@ -274,20 +377,25 @@ class Run:
         return self.held / self.seconds if self.seconds else 0.0
 
     def __repr__(self) -> str:
-        took = f"{self.seconds:.2f} s" + " (real)" * self.real + " so far" * (not self.finished)
+        n = self.lane_count
+        return self.describe(f"{n:,} lane{'s' * (n != 1)}")
+
+    def describe(self, lanes: str) -> str:
+        """Return the run's line of text, in which this tells how many lanes there are."""
+        took = duration(self.seconds) + " (real)" * self.real + " so far" * (not self.finished)
         parts = [took]
         if isinstance(self.error, asyncio.CancelledError):
             parts = [f"cancelled after {took}"]
         elif self.error is not None:
             text, kind = message_of(self.error), kind_name(self.error)
             parts = [f"failed after {took} with {kind}" + (f": {text}" if text else "")]
-        if n := self.lane_count:
-            parts.append(f"{n:,} lane{'s' * (n != 1)}")
+        if self.lane_count:
+            parts.append(lanes)
             parts.append(f"at most {self.max_in_flight:,} in flight")
         if self._pending and self.finished:
             parts.append(f"{self._pending:,} left running")
         if self.held and not self.real:
-            parts.append(f"loop held {self.held:.2f} s")
+            parts.append(f"loop held {duration(self.held)}")
         return " · ".join(parts)
 
     def _since(self, time: float) -> float:
@@ -342,9 +450,9 @@ class Run:
         began = 0.0  # the segment before
         for (order, state, start, place), after in zip(events, ends, strict=True):
             ran = active.pop()
-            what, until = None, None
+            what, until, turn = None, None, False
             if place is not None:
-                code, lasti, what, until, _, callers = place
+                code, lasti, what, until, _, callers, turn = place
                 stood, places = code, {**dict(callers), code: lasti}
             else:
                 code = stood if state == "ready" else ran
@@ -364,6 +472,7 @@ class Run:
                     bytecode_line(code, places.get(code, -1)),
                     order,
                     code,
+                    turn and state == "waiting",
                 )
             )
         over = lane.end is not None and lane.end <= self._now
@@ -374,7 +483,16 @@ class Run:
             lane.ending if over else "pending",
             lane.error,
             tuple(segments),
+            self._numbers.get(lane, -1),
+            self._parent(lane),
         )
+
+    def _parent(self, lane: LaneLog) -> int:
+        """The number of the lane that made it, or made the one of a library's that did."""
+        parent = lane.parent
+        while parent is not None and parent.hidden:
+            parent = parent.parent
+        return -1 if parent is None else self._numbers.get(parent, -1)
 
 
 def _what(seen: Any) -> str:

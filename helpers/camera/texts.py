@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import Any
 
-__all__ = ["LONGEST", "escape", "kind_name", "message_of", "plain"]
+__all__ = ["LONGEST", "duration", "escape", "kind_name", "message_of", "plain"]
 
 LONGEST = 300
 """Characters of a name or a message that are shown."""
@@ -37,6 +37,23 @@ def _is_letter(c: str) -> bool:
 def escape(c: str) -> str:
     """Return a character as Python writes it that cannot show it."""
     return c.encode("unicode_escape").decode()
+
+
+def duration(seconds: float) -> str:
+    """Return how long something took, in the unit that fits.
+
+    Examples
+    --------
+    >>> duration(1.5), duration(0.1), duration(0.042), duration(0.0004), duration(3e-6), duration(0)
+    ('1.50 s', '0.10 s', '42 ms', '0.4 ms', '3 µs', '0.00 s')
+    """
+    if seconds >= 0.0995 or seconds <= 0:
+        return f"{seconds:.2f} s"
+    if seconds >= 0.00995:
+        return f"{seconds * 1e3:.0f} ms"
+    if seconds >= 0.000095:
+        return f"{seconds * 1e3:.1f} ms"
+    return f"{seconds * 1e6:.{int(seconds < 1e-6)}f} µs"
 
 
 def kind_name(thing: object) -> str:

@@ -9,6 +9,7 @@ errors and reports.
 from __future__ import annotations
 
 import asyncio
+import sys
 import weakref
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -16,7 +17,14 @@ from pathlib import Path
 from types import CodeType, CoroutineType, FrameType
 from typing import Any
 
-from .chain import arguments, follow_awaits, is_own
+from .chain import (
+    arguments,
+    call_below,
+    follow_awaits,
+    is_business_of_a_library,
+    is_own,
+    kind_behind,
+)
 from .cpython import (
     code_of,
     error_of,
@@ -131,7 +139,7 @@ class Camera:
         root = self.lanes[0]
         cancelled = isinstance(error, asyncio.CancelledError)
         root.direct.cancelled |= cancelled
-        root.direct.end(now)
+        root.direct.end(now, error)
         ending: Ending = "cancelled" if cancelled else "done" if error is None else "failed"
         if ending == "failed":
             root.error = kind_name(error)
@@ -186,21 +194,50 @@ class Camera:
             call = generator
             lane = direct and direct.taken_over(call)  # by a task that closes it, after `break`
         if lane is None:
-            lane = self.add(code_of(call), frame_of(call))
+            code, frame = code_of(call), frame_of(call)
+            foreign = not is_own(code) and bool(self.lanes)
+            hidden = foreign and is_business_of_a_library(sys._getframe(1))
+            maker = self._maker()
+            lane = self.add(code, frame, maker, hidden)
+            if maker is not None and maker.direct is not None:
+                maker.direct.adopt(lane, sys._getframe(1))
+            if foreign:
+                lane.foreign = True
+                lane.title = kind_behind(code, frame)
         self.note(lane, "ready", now)
         return lane
 
-    def add(self, code: CodeType, frame: FrameType | None) -> LaneLog:
-        """Begin a lane; the first is the root's."""
+    def add(
+        self,
+        code: CodeType,
+        frame: FrameType | None,
+        parent: LaneLog | None = None,
+        hidden: bool = False,
+    ) -> LaneLog:
+        """Begin a lane, which another one made; the first is the root's."""
         lane = LaneLog(self, code, arguments(frame))
         if self.lanes:
-            self.in_flight += 1
-            if self.in_flight > self.max_in_flight:
-                self.max_in_flight = self.in_flight
+            lane.parent, lane.hidden = parent or self.lanes[0], hidden
+            if not hidden:
+                self._count(lane)
         else:
             lane.direct = DirectCalls(self, lane, frame)
         self.lanes.append(lane)
         return lane
+
+    def _maker(self) -> LaneLog | None:
+        """The lane of the task that is at work, and makes another one."""
+        lane = None if self.queue is None else self.queue.lane
+        while lane is not None and lane.camera is not self:
+            lane = lane.outer
+        return lane
+
+    def _count(self, lane: LaneLog) -> None:
+        """There is one more lane that counts."""
+        lane.hidden = False
+        self.in_flight += 1
+        if self.in_flight > self.max_in_flight:
+            self.max_in_flight = self.in_flight
 
     def watch(self, task: Any, lane: LaneLog) -> None:
         """Notice when the task is dropped before its end, since nobody held a reference to it."""
@@ -220,13 +257,15 @@ class Camera:
     def task_suspended(self, lane: LaneLog, coroutine: Any, waited: Any, now: float) -> None:
         """A task gives the loop back, and waits for a future (None: it only lets others go)."""
         root = lane.direct is not None
-        own, code, lasti, what, until = follow_awaits(coroutine, timed=waited is not None)
+        own, code, lasti, what, until, turn = follow_awaits(coroutine, timed=waited is not None)
+        if lane.foreign:
+            self._name_foreign(lane, coroutine, own)
         state: State = "waiting"
         seen: Any = what
         if waited is None:
             state = "ready"
         elif what is None or what.co_qualname == _FUTURE:
-            seen = self._kind(waited)
+            seen, turn = self._kind(waited)
         if root:
             own = lane.direct.suspend(own, seen, now)
             lane = lane.direct.lane()
@@ -237,7 +276,7 @@ class Camera:
             if len(own) > 1:
                 lane.calls_below = tuple(map(weakref.ref, own[1:]))
         callers = [_place(call) for call in own[:-1]] if len(own) > 1 else ()
-        self.log.extend((lane, state, now, (code, lasti, seen, until, ran, callers)))
+        self.log.extend((lane, state, now, (code, lasti, seen, until, ran, callers, turn)))
 
     @staticmethod
     def _ran(lane: LaneLog, own: list[Any]) -> CodeType:
@@ -251,17 +290,38 @@ class Camera:
         lane.calls_below = (*below[: at - 1], *map(weakref.ref, own[at:]))
         return ran
 
-    def _kind(self, waited: Any) -> Any:
-        """What a coroutine waits for that awaits a bare future: a lane, or the future's kind."""
+    def _name_foreign(self, lane: LaneLog, coroutine: Any, own: list[Any]) -> None:
+        """A task of a library's call is named by the call of the learner's own that it runs."""
+        call = own[0] if own else None
+        if call is None and lane.title:
+            call = call_below(coroutine)
+        if call is not None:
+            lane.foreign, lane.title = False, ""
+            lane.named, lane.args = code_of(call), arguments(frame_of(call))
+        if own and lane.hidden:
+            self._count(lane)
+
+    def _kind(self, waited: Any) -> tuple[Any, bool]:
+        """What a coroutine waits for that awaits a bare future: a lane, or the future's kind.
+
+        And whether it waits for its turn, and not for the world.
+        """
         if is_task(waited):
             lane = None if self.queue is None else self.queue.lanes.get(id(waited))
-            return code_of(waited.get_coro()) if lane is None else lane
+            if lane is not None:
+                return lane, not lane.hidden
+            code = code_of(waited.get_coro())
+            return code, is_own(code)
         kind = kind_name(waited)
         if kind == "_GatheringFuture":
-            return "gather"
-        told = waited._callbacks if type(waited) is asyncio.Future else ()
-        shields = any(getattr(call, "__qualname__", "").startswith("shield.") for call, _ in told)
-        return "shield" if shields else kind
+            return "gather", True
+        told = waited._callbacks if type(waited) is asyncio.Future else None
+        callers = [getattr(call, "__qualname__", "") for call, _ in told or ()]
+        if any(name.startswith("shield.") for name in callers):
+            return "shield", True
+        if any(name.startswith("_chain_future.") for name in callers):
+            return "executor", False
+        return kind, True
 
     def task_ended(self, lane: LaneLog, task: Any, now: float) -> None:
         """A task has ended."""
@@ -282,7 +342,7 @@ class Camera:
             return
         lane.end, lane.ending, lane.calls_below, lane.task_ref = now, ending, (), None
         lane.place = lane.outer = None
-        if lane.direct is None:
+        if lane.direct is None and not lane.hidden:
             self.in_flight -= 1
 
     def busy(self, lane: LaneLog, frame: FrameType | None, start: float, end: float) -> None:
@@ -292,7 +352,7 @@ class Camera:
         if lane.direct is not None:
             lane = lane.direct.busy(frame, start, end)
         code, lasti = (None, -1) if frame is None else (frame.f_code, frame.f_lasti)
-        place = code and (code, lasti, None, None, None, ())
+        place = code and (code, lasti, None, None, None, (), False)
         self.note(lane, "running", start, place)
         self.note(lane, "running", end)
 

@@ -1,14 +1,13 @@
 """One `check_…` for each exercise of the course, by notebook."""
 
 from .coroutines import check_drive, check_labels
-from .event_loop import check_every, check_loop, check_polite
+from .event_loop import check_loop, check_polite
 from .exceptions import check_load_or_default, check_try_again
 from .gather import check_first_result, check_load_and_tell, check_through_all
 from .semaphores import check_label_all, check_load_per_server
 
 __all__ = [
     "check_drive",
-    "check_every",
     "check_first_result",
     "check_label_all",
     "check_labels",

@@ -51,15 +51,17 @@ def check_drive(drive: Callable[..., Any]) -> None:
     for pauses, outcome in zip(itertools.cycle((0, 1, 3, 300, 2)), returned, strict=False):
         times = f"{pauses} time{'s' * (pauses != 1)}"
         told = f"of a coroutine that pauses {times} and returns {shown(outcome)}:"
-        answer = _driven(drive, pauses, outcome, told, fails=False)
+        answer, ended = _driven(drive, pauses, outcome, told, fails=False)
         _expect_no_error(answer.error, told)
         pair = answer.result
         wanted = pauses, outcome
         seen = f"{told} saw {shown(pair)}, wanted {shown(wanted)}"
+        because, hint = "the coroutine had not ended yet", "send until it ends, however long it is"
+        expect(ended, seen, because, hint)
         expect(_is_pair(pair, *wanted), seen, *_mistaken_pair(pair, pauses, outcome))
     for error in (*some_errors(), _Stop("no error that one may catch")):
         told = f"of a coroutine that pauses 2 times and raises {error_text(error)}:"
-        answer = _driven(drive, 2, error, told, fails=True)
+        answer, _ = _driven(drive, 2, error, told, fails=True)
         hint = "catch StopIteration only"
         seen = f"{told} saw {shown(answer.result)}"
         expect(answer.error is not None, seen, "the error was eaten", hint)
@@ -71,18 +73,19 @@ class _Stop(BaseException):
     """As `KeyboardInterrupt`, no `Exception`."""
 
 
-def _driven(drive: Any, pauses: int, outcome: Any, told: str, fails: bool) -> Answer:
-    """Let the learner drive one coroutine, and look at what it was sent."""
+def _driven(drive: Any, pauses: int, outcome: Any, told: str, fails: bool) -> tuple[Answer, bool]:
+    """Let the learner drive one coroutine, look at what it was sent, and say whether it ended."""
     sent: list[Any] = []
     coroutine = _pausing(pauses, outcome, sent, fails)
     try:
         answer = run_plain(drive, coroutine)
+        ended = inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED
     finally:
         coroutine.close()
     _expect_no_later_send(answer.error, told)
     others = [thing for thing in sent if thing is not None]
     expect(not others, f"{told} it was sent {shown(others)}", hint="coroutine.send(None)")
-    return answer
+    return answer, ended
 
 
 def _expect_no_later_send(error: BaseException | None, told: str) -> None:
@@ -96,6 +99,11 @@ def _expect_no_error(error: BaseException | None, told: str) -> None:
     because = "it says that the coroutine has ended"
     hint = "send until StopIteration comes, and catch it: it carries the result"
     expect(not stopped, f"{told} StopIteration came out", because, hint)
+    iterated = isinstance(error, TypeError) and "'coroutine' object is not" in str(error)
+    expect(not iterated, f"{told} saw {shown(error)}", hint="push it by coroutine.send(None)")
+    empty = isinstance(error, IndexError)
+    hint = "read the value of StopIteration; its args are empty where None was returned"
+    expect(not empty, f"{told} saw {shown(error)}", hint=hint)
     if error is not None:
         raise raised(f"{told} saw", error)
 
@@ -115,6 +123,8 @@ def _mistaken_pair(pair: Any, pauses: int, outcome: Any) -> tuple[str, str]:
         return "it is the wrong way round", "pauses first, then the value"
     if _is_pair(pair, pauses, None):
         return "the value is missing", "read it from StopIteration, which a for loop hides"
+    if isinstance(pair, tuple) and len(pair) == 2 and is_same(pair[1], outcome):
+        return "it is another number of pauses", "each send that raises nothing ends at a pause"
     if isinstance(pair, list):
         return "that is a list; a pair is a tuple", "round brackets, or none"
     return "", ""
@@ -267,6 +277,8 @@ def _mistaken_item(case: _Labels, items: list[Any]) -> tuple[str, str]:
         return "you yielded the file's name", "load it, then infer"
     if case.files and is_same(items[0], case.data(case.files[0])):
         return "you yielded what was loaded", "infer, then yield"
+    if len(case.wanted) > 1 and is_same(items, case.wanted[-1:]):
+        return "only the last label came", "yield each label, inside the loop"
     if inspect.iscoroutine(items[0]):
         return "a coroutine is not a label", "await it"
     return "", ""

@@ -1,29 +1,26 @@
-"""Verdicts on the exercises of notebook 02: a loop of one's own, timers, holding the loop."""
+"""Verdicts on the exercises of notebook 02: a loop of one's own, holding the loop."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ..camera.clock import busy
 from .answers import (
     Answer,
-    expect_callable,
     expect_nothing_left,
     expect_to_let_go,
-    film,
     run_answer,
     run_plain,
-    start_answer,
 )
 from .doubles import FALSY, some_errors
-from .verdict import NotYet, check, expect, expect_results, expect_time, raised
+from .verdict import NotYet, check, expect, expect_results, raised
 from .words import error_text, shown
 
-__all__ = ["check_every", "check_loop", "check_polite"]
+__all__ = ["check_loop", "check_polite"]
 
 
 # --- A loop of one's own ---------------------------------------------------------------------
@@ -170,128 +167,6 @@ async def _work(job: _Job, clock: _Clock) -> Any:
     return job.outcome
 
 
-# --- Timers ----------------------------------------------------------------------------------
-
-
-class _Beat(NamedTuple):
-    """A call every so many seconds, how long each call takes, and what goes on beside."""
-
-    seconds: float
-    calls: Sequence[float]
-    begin: float = 0.0
-    """What the loop's clock shows at the start."""
-    held: tuple[float, float] = (0.0, 0.0)
-    """From when to when somebody else holds the loop."""
-
-    def __str__(self) -> str:
-        told = f"every({self.seconds:g}, {len(self.calls)}, call), where calls take "
-        told += f"{shown(list(self.calls))} s" + f", begun at {self.begin:g} s" * bool(self.begin)
-        start, end = self.held
-        return told + f", and somebody else holds the loop from {start:g} to {end:g} s" * bool(end)
-
-    @property
-    def due(self) -> list[float]:
-        """When each call is made: by the clock, or when the loop is free again."""
-        start, end = self.held
-        ideal = [self.begin + number * self.seconds for number in range(len(self.calls))]
-        return [end if start < when < end else round(when, 6) for when in ideal]
-
-
-_BEATS = (
-    _Beat(1.0, [0.3, 0.3, 0.3]),
-    _Beat(1.0, [0.0, 0.0, 0.0, 0.0], begin=0.7),
-    _Beat(0.5, [0.0, 0.4, 0.1]),
-    _Beat(2.0, []),
-    _Beat(1.0, [0.25]),
-    _Beat(1.0, [0.0] * 4, held=(0.9, 1.3)),
-    _Beat(1.0, [0.0] * 7, held=(0.9, 3.5)),
-    _Beat(0.5, [0.0] * 8, begin=0.25, held=(0.5, 2.5)),
-)
-
-
-@check
-def check_every(every: Callable[..., Any]) -> None:
-    """Judge ``every(seconds, times, call)``: it calls by the clock, however long a call takes.
-
-    Examples
-    --------
-    >>> async def every(seconds, times, call):
-    ...     loop = asyncio.get_running_loop()
-    ...     begin = loop.time()
-    ...     for number in range(times):
-    ...         await asyncio.sleep(begin + number * seconds - loop.time())
-    ...         call()
-    >>> check_every(every)
-    ok
-    """
-    for beat in _BEATS:
-        call = _Callback(beat.calls)
-        answer = _timed(every, beat, call)
-        if answer.error is not None:
-            raise raised(f"{beat}: it raised", answer.error)
-        expect_nothing_left(answer)
-        _expect_calls(beat, [round(when, 6) for when in call.times])
-        held = answer.held < sum(beat.calls) + beat.held[1] - beat.held[0] + 1e-6
-        expect(held, f"{beat}: it held the loop {answer.held:g} s", hint="await asyncio.sleep(...)")
-        end = beat.due[-1] + beat.calls[-1] if beat.calls else beat.begin
-        expect_time(answer.seconds, end - beat.begin, f"{beat}: it took", "end with the last call")
-    for error in some_errors():
-        call = _Callback([0.0, error, 0.0])
-        told = f"every(1, 3, call), where the 2nd call raises {error_text(error)}:"
-        try:
-            answer = run_answer(every, 1.0, 3, call, fails=True)
-        except NotYet as reason:
-            raise NotYet(f"{told} {reason.seen}", reason.because, reason.hint) from None
-        if isinstance(answer.error, BaseExceptionGroup):
-            raise raised(f"{told} every raised", answer.error)
-        did = f"raised {error_text(answer.error)}" if answer.error else "raised nothing"
-        hint = "call in every itself, in no task, and with no except"
-        expect(answer.error is error, f"{told} every {did}", "wanted that very error", hint)
-        expect_nothing_left(answer)
-        expect(len(call.times) == 2, f"{told} it was called {len(call.times)} times", "wanted 2")
-    expect_to_let_go(every, 1.0, 3, _Callback([0.0] * 3))
-
-
-def _timed(every: Any, beat: _Beat, call: Callable[[], Any]) -> Answer:
-    async def setting() -> None:
-        await asyncio.sleep(beat.begin)
-        start, end = beat.held
-        if end:
-            asyncio.get_running_loop().call_at(start, busy, end - start)
-
-    args = beat.seconds, len(beat.calls), call
-    name = expect_callable(every, args)
-    return film(name, lambda: start_answer(every, name, args), setting=setting)
-
-
-def _expect_calls(beat: _Beat, seen: list[float]) -> None:
-    hint = "asyncio.get_running_loop().time() says what time it is"
-    if len(seen) != len(beat.due):
-        hint = f"call() {len(beat.due)} times"
-    elif beat.held[1]:
-        hint = "note the time once, at the start, and count from there"
-    elif beat.begin:
-        hint = "note the loop's time at the start"
-    expect(seen == beat.due, f"{beat}: called at {seen}", f"wanted {beat.due}", hint)
-
-
-class _Callback:
-    """A call that notes when it was made, and then holds the loop or fails."""
-
-    def __init__(self, acts: Sequence[Any]) -> None:
-        self.acts = acts
-        self.times: list[float] = []
-
-    def __call__(self) -> Any:
-        self.times.append(asyncio.get_running_loop().time())
-        number = len(self.times) - 1
-        act = self.acts[number] if number < len(self.acts) else 0.0
-        if isinstance(act, Exception):
-            raise act
-        busy(act)
-        return (None, "something", 0, True)[number % 4]
-
-
 # --- Holding the loop ------------------------------------------------------------------------
 
 _CHUNK = 0.2  # seconds that a chunk of work takes
@@ -306,7 +181,7 @@ def check_polite(polite: Callable[..., Any]) -> None:
     >>> async def polite(work, chunks):
     ...     return [work(chunk) for chunk in chunks]
     >>> check_polite(polite)
-    not yet: others waited for 2 chunks on end; wanted 1; try: what puts you at the end of the line
+    not yet: others waited for 2 chunks in a row; wanted 1; try: what puts you last in the queue
     """
     plans: list[list[Any]] = [list("ab"), list("abcde"), ["a"], [], list("abaa"), ["a", *FALSY]]
     for chunks in plans:
@@ -318,8 +193,8 @@ def check_polite(polite: Callable[..., Any]) -> None:
         expect(work.begun == chunks, seen, f"wanted {shown(chunks)}, each once and in order")
         expect_results(answer.result, results, told, "[work(chunk) for chunk in chunks]")
         most, give = max(work.waited, default=0), "await asyncio.sleep(0)"
-        hint = "what puts you at the end of the line" if most == len(chunks) else give
-        expect(most <= 1, f"others waited for {most} chunks on end", "wanted 1", hint)
+        hint = "what puts you last in the queue" if most == len(chunks) else give
+        expect(most <= 1, f"others waited for {most} chunks in a row", "wanted 1", hint)
         seconds = _CHUNK * len(chunks)
         took = f"it took {answer.seconds:g} s"
         because = f"the work alone takes {seconds:g} s"
@@ -335,7 +210,7 @@ def check_polite(polite: Callable[..., Any]) -> None:
 
 
 class _Work:
-    """A plain function that notes for how many chunks on end a call in line had to wait."""
+    """A plain function that notes for how many chunks in a row a call in the queue had to wait."""
 
     def __init__(self) -> None:
         self.begun: list[Any] = []

@@ -12,7 +12,10 @@ from .words import error_text, is_same, shown
 
 __all__ = ["check_load_or_default", "check_try_again"]
 
-_EDGE = ("it appears at the edge of the timeout", "put the try around the timeout, not inside it")
+_EDGE = (
+    "it appears at the edge of the timeout",
+    "except TimeoutError, of a try around the timeout, not inside it",
+)
 _CATCH = "except (ConnectionError, TimeoutError)"
 
 
@@ -137,6 +140,8 @@ def check_load_or_default(load_or_default: Callable[..., Any]) -> None:
     for offer in _offers():
         load = _Load({offer.file: [offer.act]})
         answer = _answer(load_or_default, load, offer.file, offer.seconds, offer.default)
+        if len(load.calls) > 1:  # before what a second call may bring
+            load.expect_each_once([offer.file], f"{offer} load", "one attempt, no more")
         edge = offer.is_late and isinstance(answer.error, TimeoutError)
         why = _EDGE if edge else ("", offer.hint)
         _expect_no_other(answer, offer.wanted, str(offer), *why)
@@ -263,7 +268,7 @@ def _expect_end(case: _Try, load: _Load, answer: Answer) -> None:
 def _again(case: _Try, error: BaseException | None, attempts: int) -> str:
     """What to try, after what `try_again` did wrong."""
     late = isinstance(error, TimeoutError)
-    if late and not _hangs(case):
+    if late and not _hangs(case) and attempts < len(case.begins):
         return "a timeout for each attempt, inside the loop, around nothing but load"
     if late and attempts < case.attempts:
         return f"{_EDGE[1]}: {_EDGE[0]}"
@@ -275,5 +280,5 @@ def _again(case: _Try, error: BaseException | None, attempts: int) -> str:
     if _hangs(case):
         return "asyncio.timeout(seconds)"
     if fine and attempts > len(case.begins):
-        return "return what was loaded, whatever it is"
+        return "one attempt at a time; return what was loaded, whatever it is"
     return f"{_CATCH}, nothing more; raise the last one"

@@ -16,6 +16,7 @@ from .words import error_text, is_same, name_of, shown
 __all__ = ["check_label_all", "check_load_per_server"]
 
 _KEEP = "put each result, or the error itself, in the place of its item"
+_OWN = "look in your own code: no load raised this error"
 
 
 @dataclass
@@ -51,9 +52,12 @@ class _Case:
         return await self.spy.act(item, self.seconds(item), self.outcome(item), _server(item))
 
     def enough(self, items: Sequence[str]) -> float:
-        """Seconds within which all are done if one starts whenever one of the limit ended."""
+        """Seconds within which all are done if one starts whenever one of the limit ended.
+
+        Until the last one starts, all of the limit are at work on the others.
+        """
         times = [self.seconds(item) for item in items]
-        return sum(times) / self.limit + max(times, default=0.0) + 1e-6
+        return sum(times) / self.limit + max(times, default=0.0) * (1 - 1 / self.limit) + 1e-6
 
     def answer(self, function: Any, *args: Any) -> Answer:
         """Run the learner's function, which keeps the errors of jobs."""
@@ -69,8 +73,17 @@ class _Case:
         """Expect for each item its result or its error, in order, and one call."""
         twice = len(set(map(repr, self.items))) < len(self.items)
         hint = _KEEP + "; the same item may come twice: number them, with enumerate" * twice
+        hint = _OWN if self._has_an_error_of_its_own(answer.result) else hint
         expect_results(answer.result, [self.outcome(item) for item in self.items], hint=hint)
         self.spy.expect_each_once(self.items, "the job", "ask once for each")
+
+    def _has_an_error_of_its_own(self, result: Any) -> bool:
+        errors = [one for one in result if isinstance(one, Exception)] if _is_list(result) else []
+        return any(all(one is not error for error in self._errors) for one in errors)
+
+
+def _is_list(result: Any) -> bool:
+    return isinstance(result, list | tuple)
 
 
 def _server(item: str) -> str:
@@ -111,18 +124,21 @@ def check_load_per_server(load_per_server: Callable[..., Any]) -> None:
         _Case(1, _files("red a b c", 4), bad=["red/0.csv"]),
         _Case(2, _files("red blue", 5), falsy=True),
         _Case(2, [*_files("red blue", 3), "red/0.csv", "blue/2.csv"]),
+        _Case(4, _files("red blue", 40)),  # one chunk after the other takes longer
+        _Case(1, _files("a b c d e f", 8)),  # so does one gate more, around all servers
         _Case(2, []),
     ):
         answer = case.answer(load_per_server, case.limit, case.items, case.job)
         for server, most in case.spy.most.items():
             seen = f"saw {most} at once from {server}, the limit is {case.limit}"
-            hint = "one semaphore for each server, which all its files share"
+            hint = "one semaphore with `limit` permits for each server, which all its files share"
             expect(most <= case.limit, seen, hint=hint)
         case.expect_results(answer)
         of_server = ([f for f in case.items if _server(f) == server] for server in case.spy.most)
         enough = max(map(case.enough, of_server), default=1e-6)
-        because = f"{case.limit} at once from each server, and no server waits for another"
-        _expect_quick(answer.seconds, enough, because)
+        because = f"{case.limit} at once from each server, and no load waits while there is room"
+        hint = "start a load as soon as another one from its server ended"
+        _expect_quick(answer.seconds, enough, because, hint)
     case = _Case(2, _files("red", 6))
     expect_to_let_go(load_per_server, 2, case.items, case.job, cut=case.spy.cut)
 
@@ -183,9 +199,11 @@ def _model(model: str, loads: Spy, case: _Case) -> tuple[Callable[..., Any], Cal
         return await loads.act("model", _LOAD, model)
 
     async def infer(given: object, file: str) -> Any:
-        hint = "await load_model()"
+        hint = "make the model's variable inside the function, anew in each call"
+        hint = "infer when the load has ended" if given is None else hint
+        hint = "await load_model()" if asyncio.iscoroutine(given) else hint
         seen = f"infer was given {shown(given)}, not the model that was loaded"
-        expect(is_same(given, model), seen, hint=hint if asyncio.iscoroutine(given) else "")
+        expect(is_same(given, model), seen, hint=hint)
         return await case.job(file)
 
     return load_model, infer
@@ -196,4 +214,6 @@ def _expect_one_model(times: int, case: _Case) -> None:
     expect(times or not case.items, "the model was never loaded", hint=hint)
     because = "between `if model is None` and the end of the load, others run too"
     hint = "one lock for all, around the question and the load"
+    if case.falsy:  # with other models it was loaded once
+        because, hint = "this model counts as false", "ask `if model is None`"
     expect(times <= 1, f"the model was loaded {times} times", because, hint)

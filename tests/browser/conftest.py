@@ -193,6 +193,7 @@ def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         "--IdentityProvider.token={token}",
         "--LabApp.expose_app_in_browser=True",
         "--LabApp.news_url=",
+        f"--LabApp.extra_labextensions_path={ROOT / 'tools' / 'jupyter' / 'labextensions'}",
     ]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         arguments.append("--allow-root")
@@ -279,30 +280,41 @@ class Witness:
             self.note(True, f"request that leaves this machine: {url}")
 
 
+@pytest.fixture
+def display() -> tuple[int, int, float]:
+    """Width and height of the page in its own pixels, and how many of the screen's each has."""
+    return 1400, 1000, 1
+
+
 @pytest.fixture(scope="session")
-def witnesses(browser: Browser) -> Iterator[list[Witness]]:
-    """The page of the last test, if it is still good: JupyterLab takes seconds to load."""
-    good: list[Witness] = []
+def witnesses(browser: Browser) -> Iterator[dict[Any, Witness]]:
+    """The last page of each display, if it is still good: JupyterLab takes seconds to load."""
+    good: dict[Any, Witness] = {}
     yield good
-    for witness in good:
+    for witness in good.values():
         witness.page.close()
 
 
 @pytest.fixture
 def witness(
-    browser: Browser, witnesses: list[Witness], request: pytest.FixtureRequest
+    browser: Browser,
+    display: tuple[int, int, float],
+    witnesses: dict[Any, Witness],
+    request: pytest.FixtureRequest,
 ) -> Iterator[Witness]:
     """A page for this test, in which no problem goes unseen."""
-    if not witnesses:
-        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    if display not in witnesses:
+        width, height, scale = display
+        size = {"width": width, "height": height}
+        page = browser.new_page(viewport=size, device_scale_factor=scale)
         page.set_default_timeout(PATIENCE)
-        witnesses.append(Witness(page))
-    witness = witnesses[-1]
+        witnesses[display] = Witness(page)
+    witness = witnesses[display]
     witness.log.clear()
     yield witness
     if witness.problems or request.node.stash.get(FAILED, False):
         keep(request.node.name, witness)
-        witnesses.remove(witness)
+        del witnesses[display]
         witness.page.close()
     else:
         witness.page.evaluate(CLOSE)

@@ -76,25 +76,21 @@ CONTROLS = (
 OURS = "__import__('helpers.screen.experiment', fromlist=['']).{}"
 DIGEST = "__import__('hashlib').sha256({}).hexdigest()"
 
-# The SHA-256 of the picture that compares what `simulate` gives for these values and those, on the
-# axis of the explorer.
+# The SHA-256 of the picture that compares the run that is pinned with the one that is shown.
 COMPARED = DIGEST.format(
-    f"{OURS.format('png')}({OURS.format('compare')}("
-    f"{OURS.format('simulate')}(it.experiment.function, **{{}}), "
-    f"{OURS.format('simulate')}(it.experiment.function, **{{}}), names={{!r}}, "
+    f"{OURS.format('png')}({OURS.format('compare')}(it.experiment.pinned[1], it.run, names={{!r}}, "
     f"until=it.experiment.axis, height={OURS.format('HEIGHT')}))"
 )
 
-# The line and the SHA-256 of the picture that `simulate` gives for these values, on the axis of the
-# explorer, once it has shown them.
-SIMULATED = (
-    "(lambda run: (repr(run), "
-    + DIGEST.format(
-        f"{OURS.format('png')}({OURS.format('timeline')}("
-        f"run, until=it.experiment._until(run), height={OURS.format('HEIGHT')}))"
-    )
-    + f"))({OURS.format('simulate')}(it.experiment.function, **{{}}))"
+# The SHA-256 of the picture of a run, on the axis of the explorer: of the run that is shown, since
+# another one of the same program may begin its tasks in another order, as `as_completed` does.
+DRAWN = DIGEST.format(
+    f"{OURS.format('png')}({OURS.format('timeline')}("
+    f"{{0}}, until=it.experiment._until({{0}}), height={OURS.format('HEIGHT')}))"
 )
+
+# What `simulate` gives for these values.
+SIMULATED = f"{OURS.format('simulate')}(it.experiment.function, **{{}})"
 
 
 # Waits for the picture of which this is the SHA-256.
@@ -293,19 +289,19 @@ class Explorer(Widget):
         self.pin = box.locator(".explore-thumb-tack")
         self.play = box.locator(".explore-play")
         self.stop = box.locator(".explore-stop")
-        self._simulated: dict[str, tuple[str, str]] = {}
+        self._simulated: dict[str, str] = {}
 
     @cached_property
     def controls(self) -> dict[str, dict[str, Any]]:
         """What there is to know of each control, by name."""
         return self.evaluate(CONTROLS)
 
-    def simulated(self, values: dict[str, Any]) -> tuple[str, str]:
-        """The line and the SHA-256 of the picture for these values; asked for once an axis."""
-        key = f"{values} {self.evaluate('it.experiment.axis')}"
-        if key not in self._simulated:
-            self._simulated[key] = self.evaluate(SIMULATED.format(values))
-        return self._simulated[key]
+    def simulated(self, values: dict[str, Any]) -> str:
+        """The line that `simulate` gives for these values; asked for once."""
+        if repr(values) not in self._simulated:
+            run = SIMULATED.format(values)
+            self._simulated[repr(values)] = self.evaluate(f"repr({run})")
+        return self._simulated[repr(values)]
 
     def value(self, name: str) -> Any:
         """What the control shows."""
@@ -333,15 +329,19 @@ class Explorer(Widget):
         """Choose from a dropdown."""
         self.box.locator(f".explore-{name} select").select_option(value)
 
-    def agrees(self) -> None:
-        """Wait until line and picture are those of `simulate` for what the controls show."""
+    def settled(self) -> dict[str, Any]:
+        """Wait until the kernel has shown what comes of the values that the controls show."""
         values = self.values()
         self.notebook.wait_for(
             f"(lambda it: it.wait_idle(0) and it.values == {values!r})({self.name}.experiment)"
         )
-        line, picture = self.simulated(values)
-        self.wait_for_line(line)
-        self.wait_for_picture(picture)
+        return values
+
+    def agrees(self) -> None:
+        """Wait until line and picture are those of `simulate` for what the controls show."""
+        values = self.settled()
+        self.wait_for_line(self.simulated(values))
+        self.wait_for_picture(self.evaluate(DRAWN.format("it.run")))
 
     def shows_its_run(self) -> None:
         """Wait until line and picture are those of the run that the kernel holds."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import COMMS, Server
-from driver import COUNTED, PATIENCE, SIMULATED, Explorer, Notebook, notebook, wait
+from driver import COUNTED, DRAWN, PATIENCE, SIMULATED, Explorer, Notebook, notebook, wait
 from playwright.sync_api import expect
 
 STORY = """
@@ -73,7 +73,8 @@ def let_await(explorer: Explorer) -> None:
 
 def test_no_move_is_lost_while_a_cell_awaits(explorer: Explorer, at_once: bool, go: Path) -> None:
     """The last value of a burst of moves is shown: at once where that can be, else afterwards."""
-    line, picture = explorer.evaluate(SIMULATED.format({"files": 40}))
+    run = SIMULATED.format({"files": 40})
+    line, picture = explorer.evaluate(f"(lambda run: (repr(run), {DRAWN.format('run')}))({run})")
     let_await(explorer)
     explorer.press("files", "ArrowRight", 3)
     explorer.press("files", "End")

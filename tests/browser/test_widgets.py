@@ -105,14 +105,14 @@ def pin_and_compare(explorer: Explorer, check: Callable[..., None]) -> None:
     name = next(iter(explorer.controls))
     explorer.press(name, "ArrowRight")
     explorer.wait_for_another_picture(pinned)
-    b = explorer.values()
+    b = explorer.settled()
     if check is Explorer.agrees:
         names = tuple(
             f"{n} {', '.join(f'{k}={v!r}' for k, v in values.items())}"
             for n, values in (("A", a), ("B", b))
         )
-        explorer.wait_for_line(explorer.simulated(b)[0])
-        explorer.wait_for_picture(explorer.evaluate(COMPARED.format(a, b, names)))
+        explorer.wait_for_line(explorer.simulated(b))
+        explorer.wait_for_picture(explorer.evaluate(COMPARED.format(names)))
     compared = explorer.seen()
     explorer.pin.click()
     expect(explorer.pin).to_have_text("Pin as A")

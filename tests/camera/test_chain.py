@@ -260,19 +260,20 @@ def test_look(
     program: Callable[[], Coroutine[Any, Any, None]], call: str, what: str | None
 ) -> None:
     """Each way to wait shows the innermost call of the learner's own, and what for."""
-    own, code, _, waits_for, until, before = asyncio.run(looked_at(program))
+    own, code, _, waits_for, until, turn, before = asyncio.run(looked_at(program))
     assert call_name(code) == call
     assert (None if waits_for is None else call_name(waits_for)) == what
     assert code_of(own[0]) is program.__code__
     assert code_of(own[-1]) is code
     assert (until is not None) == (what == "sleep")
+    assert turn == (what not in ("sleep", "StreamReader.read", None))
     if until is not None:  # the five seconds of the sleep, with room for a slow machine
         assert 5 <= until - before < 8
 
 
 def test_look_without_timer() -> None:
     """If not asked for the timer, `look` leaves it alone."""
-    *_, until, _ = asyncio.run(looked_at(sleeps, timed=False))
+    *_, until, _, _ = asyncio.run(looked_at(sleeps, timed=False))
     assert until is None
 
 

@@ -710,7 +710,7 @@ def test_record() -> None:
     assert run.seconds >= 0.01
     assert run.starts == ["one(0, 0.01)", "one(1, 0.01)", "one(2, 0.01)"]
     assert [lane.ending for lane in run.lanes] == ["done"] * 3
-    assert repr(run).endswith(" s (real) · 3 lanes · at most 3 in flight")
+    assert repr(run).endswith("s (real) · 3 lanes · at most 3 in flight")
     for lane in run.lanes:
         (nap,) = [s for s in lane.segments if s.state == "waiting"]
         assert nap.what == "sleep"

@@ -193,3 +193,102 @@ def test_a_generator_that_ends_without_waiting_has_ended_then(how: str) -> None:
     assert (lane.end, lane.ending) == (2.0, "failed" if how == "fails" else "done")
     assert gone == [2.0]
     assert run.finishes.index("pages()") < run.finishes.index("one('later', 10.0)")
+
+
+# --- What it failed with, what it made -----------------------------------------------------
+
+
+async def fails(kind: type[BaseException], deep: bool = False) -> None:
+    await asyncio.sleep(1)
+    if deep:
+        await fails(kind)
+    async with asyncio.Lock():  # which looks at the error as it goes by
+        raise kind("why")
+
+
+@pytest.mark.parametrize("kind", [ValueError, FileNotFoundError, KeyError, ExceptionGroup])
+@pytest.mark.parametrize("deep", [False, True])
+def test_the_error_of_a_direct_call_has_a_name(kind: type[Exception], deep: bool) -> None:
+    """Whatever becomes of it: swallowed, kept, turned into another one, or the run's."""
+    if kind is ExceptionGroup:
+        kind = type("Grouped", (ValueError,), {})
+    kept: list[Exception] = []
+
+    async def main() -> None:
+        with suppress(Exception):
+            await fails(kind, deep)
+        try:
+            await fails(kind, deep)
+        except Exception as error:
+            kept.append(error)
+        try:
+            await fails(kind, deep)
+        except Exception as error:
+            raise RuntimeError from error
+
+    run = simulate(main)
+    assert [(lane.ending, lane.error) for lane in run.lanes] == [("failed", kind.__name__)] * 3
+    assert run.root.error == "RuntimeError"
+
+
+def test_the_error_of_a_direct_call_is_not_that_of_another() -> None:
+    """Errors that were made and not raised, or belong to others, are not taken for it."""
+    made: list[Exception] = []
+
+    async def other() -> None:
+        with suppress(OSError):
+            await fails(OSError)
+        made.append(TypeError("never raised"))
+        await fails(ValueError)
+
+    async def main() -> None:
+        with suppress(ValueError):
+            await other()
+
+    (lane,) = simulate(main).lanes
+    assert lane.error == "ValueError"
+
+
+def test_nothing_is_kept_of_the_error() -> None:
+    """It goes when the program lets it go."""
+
+    async def main() -> bool:
+        thing = Thing()
+        gone = weakref.ref(thing)
+
+        async def holds(thing: Thing) -> None:
+            await asyncio.sleep(1)
+            raise ValueError
+
+        with suppress(ValueError):
+            await holds(thing)
+        del thing
+        return gone() is None
+
+    assert simulate(main).result
+
+
+def test_what_a_direct_call_makes_is_its_own() -> None:
+    """Also in the very step in which it began, when it is no lane yet, and after it waited."""
+
+    async def spawns(name: str, first: float) -> None:
+        await asyncio.sleep(first)
+        await asyncio.gather(one(f"{name}1"), one(f"{name}2"))
+
+    async def main() -> None:
+        kept = asyncio.create_task(one("c"))
+        await spawns("a", 0)
+        await spawns("b", 1)
+        await kept
+
+    run = simulate(main)
+    names = {lane.number: lane.name for lane in run.lanes} | {-1: "root"}
+    assert {lane.name: names[lane.parent] for lane in run.lanes} == {
+        "one('c', 1.0)": "root",
+        "spawns('a', 0)": "root",
+        "one('a1', 1.0)": "spawns('a', 0)",
+        "one('a2', 1.0)": "spawns('a', 0)",
+        "spawns('b', 1)": "root",
+        "one('b1', 1.0)": "spawns('b', 1)",
+        "one('b2', 1.0)": "spawns('b', 1)",
+    }

@@ -9,7 +9,7 @@ import pytest
 from programs import fast
 from test_trace import boom, cancels_itself, crowd, hold, leaves, one, told
 
-from helpers.camera.clock import simulate
+from helpers.camera.clock import busy, simulate
 from helpers.camera.run import Run
 from helpers.camera.trace import Camera
 
@@ -125,3 +125,60 @@ def test_result_can_be_none_or_an_error() -> None:
     assert simulate(one, None).result is None
     assert simulate(one, error).result is error
     assert simulate(one, error).error is None
+
+
+def test_totals_add_up_to_the_life_of_a_lane() -> None:
+    """And a table tells them; in it a turn is told from the world."""
+
+    async def turn(limit: asyncio.Semaphore) -> None:
+        async with limit:
+            await asyncio.sleep(1)
+            busy(2)
+
+    async def main() -> None:
+        limit = asyncio.Semaphore(1)
+        await asyncio.gather(turn(limit), turn(limit), one("a", 1.5))
+
+    run = simulate(main)
+    assert [tuple(lane.totals) for lane in run.lanes] == [
+        (2.0, 0.0, 1.0, 0.0),
+        (2.0, 0.0, 1.0, 3.0),
+        (0.0, 1.5, 1.5, 0.0),
+    ]
+    assert all(sum(lane.totals) == lane.end - lane.start for lane in run.lanes)
+    assert [line.split()[-8:] for line in run.table().splitlines()[1:]] == [
+        "2.00 s 0.00 s 1.00 s 0.00 s".split(),
+        "2.00 s 0.00 s 1.00 s 3.00 s".split(),
+        "0.00 s 1.50 s 1.50 s 0.00 s".split(),
+    ]
+
+
+def test_how_many_are_in_flight_over_time() -> None:
+    """From the first to none, and never more than at most."""
+
+    async def main() -> None:
+        first = asyncio.gather(one("a", 1.0), one("b", 2.0))
+        await asyncio.sleep(1.5)
+        await asyncio.gather(first, one("c", 3.0))
+
+    run = simulate(main)
+    assert run.in_flight == [(0, 2), (1, 1), (1.5, 2), (2, 1), (4.5, 0)]
+    assert run.max_in_flight == 2
+    assert simulate(one, "a").in_flight == []
+
+
+def test_a_sample_that_is_spread_holds_those_that_failed() -> None:
+    """One of so many, from the first on, and of those that failed as many as asked for."""
+
+    async def part(number: int) -> None:
+        await asyncio.sleep(1)
+        if number in (3, 5, 10):
+            raise ValueError
+
+    async def main() -> None:
+        await asyncio.gather(*map(part, range(20)), return_exceptions=True)
+
+    run = simulate(main)
+    assert [lane.number for lane in run.spread(5, 0)] == [0, 5, 10, 15]
+    assert [lane.number for lane in run.spread(5, 1)] == [0, 3, 5, 10, 15]
+    assert run.spread(1, 0) == run.lanes

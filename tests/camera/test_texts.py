@@ -5,7 +5,7 @@ import doctest
 import pytest
 
 from helpers.camera import texts
-from helpers.camera.texts import kind_name, message_of, plain
+from helpers.camera.texts import duration, kind_name, message_of, plain
 
 
 def test_examples() -> None:
@@ -43,3 +43,13 @@ def test_a_class_that_does_not_tell_its_name() -> None:
     """Its name is known all the same, and so is that its message cannot be."""
     assert kind_name(Nameless()) == "Nameless"
     assert message_of(Nameless()) == ""
+
+
+@pytest.mark.parametrize("digits", range(-5, 6))
+@pytest.mark.parametrize("number", [1, 4.44, 9.95, 9.96])
+def test_no_time_is_nothing(digits: int, number: float) -> None:
+    """The text is as long as a number of three digits, and right within one in eight."""
+    seconds = number * 10**digits
+    value, unit = duration(seconds).split()
+    assert float(value) * {"s": 1, "ms": 1e-3, "µs": 1e-6}[unit] == pytest.approx(seconds, rel=0.13)
+    assert unit == "s" or len(value) <= 4

@@ -6,6 +6,7 @@ import contextvars
 import doctest
 import gc
 import sys
+import sysconfig
 import time
 import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -28,7 +29,7 @@ def test_examples() -> None:
 
 def told(lane: Lane) -> str:
     """A lane in one line: name, life, ending, and all that took time."""
-    name, start, end, ending, _, segments = lane
+    name, start, end, ending, _, segments, *_ = lane
     parts = [
         f"{s.call} {s.state}{' for ' * bool(s.what)}{s.what} {s.start:g}-{s.end:g}"
         for s in segments
@@ -1298,3 +1299,170 @@ def test_a_program_that_is_stopped_leaves_its_task_as_it_was(catches: bool) -> N
     run, cancelling = fast(main)
     assert cancelling == 0
     assert repr(run.error) == ("None" if catches else "CancelledError()")
+
+
+# --- Whose task it is ----------------------------------------------------------------------
+
+
+LIBRARY = """
+import asyncio
+
+async def keep_alive():
+    await asyncio.sleep(1)
+
+async def hand_over(handler, *args):
+    await asyncio.sleep(0)
+    return await handler(*args)
+
+async def fetch(name, handler=None):
+    task = asyncio.create_task(keep_alive())
+    if handler:
+        served = asyncio.create_task(hand_over(handler, name))
+        await served
+    await task
+    return name
+"""
+
+
+@pytest.fixture
+def library() -> dict[str, Any]:
+    """A package as if it were installed."""
+    names: dict[str, Any] = {}
+    path = sysconfig.get_path("purelib") + "/library/client.py"
+    exec(compile(LIBRARY, path, "exec"), names)
+    return names
+
+
+def test_what_a_library_makes_for_its_own_ends_is_no_lane(library: dict[str, Any]) -> None:
+    """Neither drawn nor counted; what the learner makes of its calls is, as ever."""
+    fetch, keep_alive = library["fetch"], library["keep_alive"]
+
+    async def mine(name: str) -> None:
+        await fetch(name)
+
+    async def main() -> None:
+        await asyncio.gather(mine("a"), mine("b"), fetch("c"), keep_alive())
+
+    run = simulate(main)
+    assert run.starts == ["mine('a')", "mine('b')", "fetch('c', None)", "keep_alive()"]
+    assert (run.lane_count, run.max_in_flight, run.pending) == (4, 4, [])
+    assert {lane.parent for lane in run.lanes} == {-1}
+    assert not any(s.turn for lane in run.lanes for s in lane.segments)
+
+
+def test_a_librarys_task_that_runs_the_learners_call_is_a_lane(library: dict[str, Any]) -> None:
+    """As with a server's handlers: it is called so, and counts from when it does."""
+    fetch = library["fetch"]
+
+    async def handle(name: str) -> None:
+        await asyncio.sleep(2)
+
+    async def main() -> None:
+        await asyncio.gather(fetch("a", handle), fetch("b", handle))
+
+    run = simulate(main)
+    assert sorted(run.starts) == ["fetch('a')", "fetch('b')", "handle('a')", "handle('b')"]
+    assert run.max_in_flight == 4
+    names = {lane.number: lane.name for lane in run.lanes}
+    made = {lane.name: names.get(lane.parent) for lane in run.lanes}
+    assert made["handle('b')"] == "fetch('b')"
+
+
+class Later:
+    """Something that can be awaited."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def __await__(self) -> Any:
+        return asyncio.sleep(self.seconds).__await__()
+
+
+class Stepwise(Later):
+    def __await__(self) -> Any:
+        yield from asyncio.sleep(self.seconds).__await__()
+
+
+class Done(Later):
+    def __await__(self) -> Any:
+        return iter(())
+
+
+def test_an_awaitable_is_called_by_its_class() -> None:
+    """And not by what asyncio wraps it in; a library's by the call behind it."""
+
+    async def main() -> None:
+        await asyncio.gather(Stepwise(1), Stepwise(2), Later(3), Done(0))
+
+    assert [name.partition("(")[0] for name in simulate(main).starts] == [
+        "Stepwise",
+        "Stepwise",
+        "sleep",
+        "Done",
+    ]
+
+
+def test_a_task_that_a_library_names_by_its_call_is_called_as_any_other() -> None:
+    """With its arguments; a name that the learner gave stays."""
+
+    async def main() -> None:
+        name = f"{one.__module__}.{one.__qualname__}"
+        await asyncio.gather(
+            asyncio.create_task(one("a"), name=name), asyncio.create_task(one("b"), name="second")
+        )
+
+    assert simulate(main).starts == ["one('a', 1.0)", "second"]
+
+
+def test_tasks_of_anyio_are_called_by_their_calls() -> None:
+    """And who waits for its group waits for its turn."""
+    anyio = pytest.importorskip("anyio")
+
+    async def main() -> None:
+        async with anyio.create_task_group() as group:
+            for name in ("a", "b"):
+                group.start_soon(one, name)
+
+    run = simulate(main)
+    assert [name.partition(",")[0].rstrip(")") for name in run.starts] == ["one('a'", "one('b'"]
+    assert {s.turn for s in run.root.segments if s.end > s.start} == {True}
+
+
+def test_each_lane_knows_who_made_it() -> None:
+    """Through gather, groups and plain tasks, however deep."""
+
+    async def branch(name: str, depth: int) -> None:
+        if depth:
+            async with asyncio.TaskGroup() as group:
+                for side in "lr":
+                    group.create_task(branch(name + side, depth - 1))
+        await asyncio.sleep(1)
+
+    async def main() -> None:
+        await asyncio.gather(branch("a", 2), branch("b", 0))
+
+    lanes = simulate(main).lanes
+    for lane in lanes:
+        name = lane.name.split("'")[1]
+        parent = lanes[lane.parent].name.split("'")[1] if lane.parent >= 0 else ""
+        assert parent == name[:-1]
+        assert lanes[lane.number] is lane
+
+
+@pytest.mark.parametrize("how", ["to_thread", "executor"])
+def test_a_thread_is_the_world(how: str) -> None:
+    """And a task of `to_thread` is called by what runs there."""
+
+    async def main() -> None:
+        if how == "to_thread":
+            await asyncio.gather(asyncio.to_thread(time.sleep, 0.05))
+        else:
+            await asyncio.create_task(executes(), name="executes")
+
+    async def executes() -> None:
+        await asyncio.get_running_loop().run_in_executor(None, time.sleep, 0.05)
+
+    run = asyncio.run(record(main()))
+    (lane,) = run.lanes
+    assert lane.name == ("to_thread(sleep, 0.05)" if how == "to_thread" else "executes")
+    assert {(s.what, s.turn) for s in lane.segments if s.state == "waiting"} == {(how, False)}

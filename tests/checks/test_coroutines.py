@@ -162,6 +162,35 @@ def drive_for_ever_stubborn(coroutine):
             coroutine.send(None)
 
 
+def drive_a_hundred(coroutine):
+    for pauses in range(100):
+        try:
+            coroutine.send(None)
+        except StopIteration as stop:
+            return pauses, stop.value
+
+
+def drive_by_args(coroutine):
+    for pauses in itertools.count():
+        try:
+            coroutine.send(None)
+        except StopIteration as stop:
+            return pauses, stop.args[0]
+
+
+def drive_by_next(coroutine):
+    return 0, next(coroutine)
+
+
+def drive_counts_none_only(coroutine):
+    pauses = 0
+    while True:
+        try:
+            pauses += coroutine.send(None) is None
+        except StopIteration as stop:
+            return pauses, stop.value
+
+
 async def drive_async(coroutine):
     return 0, await coroutine
 
@@ -246,6 +275,13 @@ async def labels_of_coroutines(load, infer, files):
 async def labels_of_a_coroutine(load, infer, files):
     for file in files:
         yield await infer("model", load(file))
+
+
+async def labels_last_only(load, infer, files):
+    label = None
+    for file in files:
+        label = await infer("model", await load(file))
+    yield label
 
 
 async def labels_not_inferred(load, infer, files):
@@ -342,7 +378,11 @@ RIGHT = [
 ]  # fmt: skip
 WRONG: list[tuple[Any, str]] = [
     (drive_stub, "try: send until StopIteration comes, and catch it: it carries the result"),
-    (drive_nothing, "saw (0, None), wanted (0, 'data'); the value is missing"),
+    (drive_nothing, "saw (0, None), wanted (0, 'data'); the coroutine had not ended yet"),
+    (drive_a_hundred, "saw None, wanted (300, 7); the coroutine had not ended yet"),
+    (drive_by_args, "index out of range; try: read the value of StopIteration"),
+    (drive_by_next, "is not an iterator; try: push it by coroutine.send(None)"),
+    (drive_counts_none_only, "wanted (3, ['a', 'b']); it is another number of pauses; try: each"),
     (drive_counts_sends, "saw (1, 'data'), wanted (0, 'data'); the last send ends it, and is not"),
     (drive_swapped, "saw ('data', 0), wanted (0, 'data'); it is the wrong way round; try: pauses"),
     (drive_by_for, "the value is missing; try: read it from StopIteration"),
@@ -367,6 +407,7 @@ WRONG: list[tuple[Any, str]] = [
     (labels_ahead, "loads began at [0.0, 1.0,"),
     (labels_of_coroutines, "a coroutine is not a label; try: await it"),
     (labels_of_a_coroutine, "infer was given a coroutine; try: await what load(file) makes"),
+    (labels_last_only, "only the last label came; try: yield each label, inside the loop"),
     (labels_not_inferred, "saw ['dataset1 images'"),
     (labels_eats_errors, "saw ['dataset2 labels', 'dataset3 labels']; the error was eaten"),
     (

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import helpers.checks.answers
-from helpers.checks.event_loop import check_every, check_loop, check_polite
+from helpers.checks.event_loop import check_loop, check_polite
 
 
 @pytest.fixture(autouse=True)
@@ -231,215 +231,6 @@ def test_loop_wrong(answer, hint):
     assert hint in repr(verdict)
 
 
-# --- every: right ones ---
-
-
-async def every_by_sleep(seconds, times, call):
-    loop = asyncio.get_running_loop()
-    begin = loop.time()
-    for number in range(times):
-        await asyncio.sleep(max(0, begin + number * seconds - loop.time()))
-        call()
-
-
-async def every_by_call_at(seconds, times, call):
-    loop = asyncio.get_running_loop()
-    begin = loop.time()
-    for number in range(times):
-        due = asyncio.Event()
-        timer = loop.call_at(begin + number * seconds, due.set)
-        try:
-            await due.wait()
-        finally:
-            timer.cancel()
-        call()
-
-
-async def every_in_callbacks(seconds, times, call):
-    loop = asyncio.get_running_loop()
-    begin = loop.time()
-    for number in range(times):
-        box = loop.create_future()
-
-        def fire(box=box):
-            try:
-                box.set_result(call())
-            except Exception as error:
-                box.set_exception(error)
-
-        loop.call_at(begin + number * seconds, fire)
-        await box
-
-
-# --- and wrong ones ---
-
-
-async def every_stub(seconds, times, call):
-    for _ in range(times):
-        call()
-        await asyncio.sleep(seconds)
-
-
-async def every_one_more_sleep(seconds, times, call):
-    loop = asyncio.get_running_loop()
-    begin = loop.time()
-    for number in range(1, times + 1):
-        call()
-        await asyncio.sleep(begin + number * seconds - loop.time())
-
-
-async def every_late(seconds, times, call):
-    loop = asyncio.get_running_loop()
-    begin = loop.time()
-    for number in range(1, times + 1):
-        await asyncio.sleep(begin + number * seconds - loop.time())
-        call()
-
-
-async def every_blocks(seconds, times, call):
-    loop = asyncio.get_running_loop()
-    begin = loop.time()
-    for number in range(times):
-        time.sleep(max(0, begin + number * seconds - loop.time()))  # noqa: ASYNC251
-        call()
-
-
-async def every_eats_errors(seconds, times, call):
-    def safely():
-        try:
-            call()
-        except Exception:
-            pass
-
-    await every_by_sleep(seconds, times, safely)
-
-
-async def every_drifting(seconds, times, call):
-    loop = asyncio.get_running_loop()
-    for number in range(times):
-        begin = loop.time()
-        call()
-        if number < times - 1:
-            await asyncio.sleep(seconds - (loop.time() - begin))
-
-
-async def every_by_a_running_due(seconds, times, call):
-    loop = asyncio.get_running_loop()
-    due = loop.time()
-    for _ in range(times):
-        await asyncio.sleep(due - loop.time())
-        call()
-        due += seconds
-
-
-async def every_without_begin(seconds, times, call):
-    loop = asyncio.get_running_loop()
-    for number in range(times):
-        await asyncio.sleep(number * seconds - loop.time())
-        call()
-
-
-async def every_by_call_later(seconds, times, call):
-    loop = asyncio.get_running_loop()
-    for number in range(times):
-        loop.call_later(number * seconds, call)
-    await asyncio.sleep((times - 1) * seconds)
-
-
-async def every_by_gather(seconds, times, call):
-    async def one(number):
-        await asyncio.sleep(number * seconds)
-        call()
-
-    await asyncio.gather(*(one(number) for number in range(times)))
-
-
-async def every_by_task_group(seconds, times, call):
-    async def one(number):
-        await asyncio.sleep(number * seconds)
-        call()
-
-    async with asyncio.TaskGroup() as group:
-        for number in range(times):
-            group.create_task(one(number))
-
-
-async def every_error_at_the_end(seconds, times, call):
-    errors = []
-
-    def noting():
-        try:
-            call()
-        except Exception as error:
-            errors.append(error)
-
-    await every_by_sleep(seconds, times, noting)
-    if errors:
-        raise errors[0]
-
-
-async def every_forgets_times(seconds, times, call):
-    await every_by_sleep(seconds, 3, call)
-
-
-async def every_in_background(seconds, times, call):
-    every_in_background.task = asyncio.create_task(every_by_sleep(seconds, times, call))
-    call()
-
-
-async def every_for_ever(seconds, times, call):
-    await every_by_sleep(seconds, 10**9, call)
-
-
-async def every_deadlocks(seconds, times, call):
-    await asyncio.Event().wait()
-
-
-def every_plain(seconds, times, call):
-    for _ in range(times):
-        call()
-
-
-@pytest.mark.parametrize(
-    "answer", [every_by_sleep, every_by_call_at, every_in_callbacks, every_by_a_running_due]
-)
-def test_every_right(answer):
-    """Right ones of different kinds."""
-    assert repr(check_every(answer)) == "ok"
-
-
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
-        (every_stub, "called at [0.0, 1.3, 2.6]; wanted [0.0, 1.0, 2.0]"),
-        (every_one_more_sleep, "it took 3 s; wanted 2.3 s; try: end with the last call"),
-        (every_drifting, "[0.0, 1.3, 2.3, 3.3]; wanted [0.0, 1.3, 2.0, 3.0]; try: note the time"),
-        (every_late, "called at [1.0, 2.0, 3.0]; wanted [0.0, 1.0, 2.0]"),
-        (every_blocks, "it held the loop 2.3 s; try: await asyncio.sleep"),
-        (every_eats_errors, "every raised nothing; wanted that very error"),
-        (every_without_begin, "wanted [0.7, 1.7, 2.7, 3.7]; try: note the loop's time"),
-        (
-            every_by_call_later,
-            "where the 2nd call raises ConnectionError: gone: every raised nothing",
-        ),
-        (every_by_gather, "every_by_gather left 1 of its tasks running: one; try: await or cancel"),
-        (every_by_task_group, "every raised ExceptionGroup"),
-        (every_error_at_the_end, "called 3 times; wanted 2"),
-        (every_forgets_times, "wanted [0.7, 1.7, 2.7, 3.7]; try: call() 4 times"),
-        (every_in_background, "left 1 of its tasks running: every_by_sleep"),
-        (every_for_ever, "never ended"),
-        (every_deadlocks, "deadlocked"),
-        (every_plain, "no coroutine function"),
-        (None, "None is not a function"),
-    ],
-)
-def test_every_wrong(answer, hint):
-    """Each is told what was seen."""
-    verdict = check_every(answer)
-    assert not verdict
-    assert hint in repr(verdict)
-
-
 # --- polite: right ones ---
 
 
@@ -570,11 +361,14 @@ def test_polite_right(answer):
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (polite_stub, "others waited for 2 chunks on end; wanted 1; try: what puts you at the end"),
-        (polite_awaits_a_coroutine, "others waited for 2 chunks on end"),
-        (polite_gathers, "chunks on end"),
+        (
+            polite_stub,
+            "others waited for 2 chunks in a row; wanted 1; try: what puts you last",
+        ),
+        (polite_awaits_a_coroutine, "others waited for 2 chunks in a row"),
+        (polite_gathers, "chunks in a row"),
         (polite_sleeps_long, "the work alone takes 0.4 s"),
-        (polite_now_and_then, "others waited for 2 chunks on end; wanted 1; try: await asyncio"),
+        (polite_now_and_then, "others waited for 2 chunks in a row; wanted 1; try: await asyncio"),
         (polite_breaks, "raised KeyError: 'oops'"),
         (polite_loses_results, "saw None, not a list of 2 results"),
         (polite_eats_errors, "did not come out"),

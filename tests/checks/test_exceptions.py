@@ -107,6 +107,22 @@ async def default_try_inside(load, file, seconds, default):
             return default
 
 
+async def default_wrong_kind(load, file, seconds, default):
+    """Its try stands where it should, but waits for what never gets there."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await load(file)
+    except (ConnectionError, asyncio.CancelledError):
+        return default
+
+
+async def default_second_attempt(load, file, seconds, default):
+    try:
+        return await asyncio.wait_for(load(file), seconds)
+    except LOST:
+        return await load(file)
+
+
 async def default_plain_with(load, file, seconds, default):
     try:
         with asyncio.timeout(seconds):
@@ -257,6 +273,23 @@ async def again_other_error(load, file, attempts, seconds, wait):
         return await again_by_hand(load, file, attempts, seconds, wait)
     except LOST:
         raise OSError("it did not work") from None
+
+
+async def again_own_error(load, file, attempts, seconds, wait):
+    try:
+        return await again_by_hand(load, file, attempts, seconds, wait)
+    except LOST:
+        raise TimeoutError from None
+
+
+async def again_all_together(load, file, attempts, seconds, wait):
+    tasks = [asyncio.create_task(load(file)) for _ in range(attempts)]
+    for task in asyncio.as_completed(tasks, timeout=seconds):
+        try:
+            return await task
+        except LOST as error:
+            last = error
+    raise last
 
 
 async def again_everything(load, file, attempts, seconds, wait):
@@ -425,8 +458,14 @@ WRONG = [
     (
         check_load_or_default,
         default_try_inside,
-        "TimeoutError came out; .* edge .*put the try around",
+        "TimeoutError came out; .* edge .*a try around the timeout",
     ),
+    (
+        check_load_or_default,
+        default_wrong_kind,
+        "TimeoutError came out; .*try: except TimeoutError",
+    ),
+    (check_load_or_default, default_second_attempt, "called 2 times .*try: one attempt"),
     (check_load_or_default, default_plain_with, "TypeError: .*context manager.*try: async with"),
     (check_load_or_default, default_swallows, "returned 'default' instead of stopping"),
     (check_load_or_default, default_swallows_inside, "swallows the CancelledError"),
@@ -442,11 +481,13 @@ WRONG = [
         "saw None after 2 .* wanted ConnectionError.*try: raise, after",
     ),
     (check_try_again, again_holds, "held the event loop for 1.5 s; .*try: await asyncio.sleep"),
-    (check_try_again, again_try_inside, r"saw TimeoutError after 1 .*try: put the try around"),
+    (check_try_again, again_try_inside, r"saw TimeoutError after 1 .*a try around the timeout"),
     (check_try_again, again_times_the_wait, r"saw TimeoutError .*try: a timeout for each"),
     (check_try_again, again_plain_with, "TypeError: .*context manager.*try: async with"),
     (check_try_again, again_no_limit, "one that hangs.*try: asyncio.timeout"),
     (check_try_again, again_other_error, "it did not work"),
+    (check_try_again, again_own_error, "failures only .*saw TimeoutError .*; raise the last one"),
+    (check_try_again, again_all_together, "after 3 attempt.*try: one attempt at a time"),
     (check_try_again, again_everything, "a ValueError .* after 3 attempt"),
     (check_try_again, again_one_limit, "two failures, .*try: a timeout for each attempt, inside"),
     (check_try_again, again_one_more, r"after 3 attempt.*try: for attempt in range\(attempts\)"),

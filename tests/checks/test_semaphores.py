@@ -240,13 +240,84 @@ async def load_twice(limit, files, load):
     return await load_solution(limit, files, load)
 
 
+async def load_in_chunks(limit, files, load):
+    results = {}
+
+    async def chunks(numbers):
+        while numbers:
+            now, numbers = numbers[:limit], numbers[limit:]
+            results.update(zip(now, await settled(load(files[n]) for n in now), strict=True))
+
+    of = {server_of(file): [] for file in files}
+    for number, file in enumerate(files):
+        of[server_of(file)].append(number)
+    await asyncio.gather(*map(chunks, of.values()))
+    return [results[number] for number in range(len(files))]
+
+
+async def load_gate_around_gates(limit, files, load):
+    gates = {server_of(file): asyncio.Semaphore(limit) for file in files}
+    outer = asyncio.Semaphore(3 * limit)
+
+    async def one(file):
+        async with outer, gates[server_of(file)]:
+            return await load(file)
+
+    return await settled(one(file) for file in files)
+
+
+async def load_named_servers(limit, files, load):
+    gates = {server: asyncio.Semaphore(limit) for server in ("red", "blue", "green")}
+
+    async def one(file):
+        async with gates[server_of(file)]:
+            return await load(file)
+
+    return await settled(one(file) for file in files)
+
+
+async def load_impatient(limit, files, load):
+    gates = {server_of(file): asyncio.Semaphore(limit) for file in files}
+
+    async def one(file):
+        async with gates[server_of(file)], asyncio.timeout(1):
+            return await load(file)
+
+    return await settled(one(file) for file in files)
+
+
+async def load_with_a_condition(limit, files, load):
+    inside, changed = dict.fromkeys(map(server_of, files), 0), asyncio.Condition()
+
+    async def one(file):
+        async with changed:
+            await changed.wait_for(lambda: inside[server_of(file)] < limit)
+            inside[server_of(file)] += 1
+        try:
+            return await load(file)
+        finally:
+            inside[server_of(file)] -= 1
+            async with changed:
+                changed.notify_all()
+
+    return await settled(one(file) for file in files)
+
+
+async def load_last_first(limit, files, load):
+    return (await load_workers(limit, files[::-1], load))[::-1]
+
+
 WRONG_LOADS = {
+    load_in_chunks: "no load waits while there is room; try: start a load as soon as another one",
+    load_gate_around_gates: "no load waits while there is room; try: start a load as soon as",
+    load_named_servers: "result 2 is KeyError: 'rose'; wanted 'result of rose/0.csv'; try: look in",
+    load_impatient: "TimeoutError; wanted 'result of rose/0.csv'; try: look in your own code",
     load_stub: "saw 6 at once from red, the limit is 2",
-    load_one_gate: "no server waits for another",
+    load_one_gate: "no load waits while there is room",
     load_own_gate: "saw 6 at once",
     load_gate_around: "saw 6 at once",
-    load_server_after_server: "no server waits for another",
-    load_by_first_letter: "no server waits for another",
+    load_server_after_server: "no load waits while there is room",
+    load_by_first_letter: "no load waits while there is room",
     load_left_running: "left 5 of its tasks running",
     load_unawaited: "result 1 is a coroutine; wanted 'result of red/0.csv'; try: await it",
     load_gates_outside: "try: make the semaphore or lock inside the function",
@@ -474,7 +545,36 @@ async def label_short(files, load_model, infer):
     return (await label_solution(files, load_model, infer))[1:]
 
 
+async def label_if_not_model(files, load_model, infer):
+    model, lock = None, asyncio.Lock()
+
+    async def one(file):
+        nonlocal model
+        async with lock:
+            model = model or await load_model()
+        return await infer(model, file)
+
+    return await asyncio.gather(*(one(file) for file in files))
+
+
+KEPT = []
+
+
+async def label_kept_outside(files, load_model, infer):
+    lock = asyncio.Lock()
+
+    async def one(file):
+        async with lock:
+            if not KEPT:
+                KEPT.append(await load_model())
+        return await infer(KEPT[0], file)
+
+    return await asyncio.gather(*(one(file) for file in files))
+
+
 WRONG_LABELS = {
+    label_if_not_model: "7 times; this model counts as false; try: ask `if model is None`",
+    label_kept_outside: "try: make the model's variable inside the function, anew in each call",
     label_stub: "the model was loaded 5 times",
     label_in_the_lock: "wait for each other; try: do not hold anything while you infer",
     label_task: "the model was loaded, though there is no file",
@@ -487,7 +587,7 @@ WRONG_LABELS = {
     label_lock_outside: "try: make the semaphore or lock inside the function",
     label_own_lock: "the model was loaded 5 times",
     label_question_outside: "the model was loaded 5 times",
-    label_flag: "infer was given None, not the model that was loaded",
+    label_flag: "infer was given None, not the model that was loaded; try: infer when the load",
     label_one_by_one: "the inferences wait for each other",
     label_no_model: "infer was given 'model'",
     label_short: "saw 4 results for 5 items",
@@ -500,6 +600,8 @@ RIGHT = [
     (check_load_per_server, load_solution),
     (check_load_per_server, load_workers),
     (check_load_per_server, load_catching),
+    (check_load_per_server, load_with_a_condition),
+    (check_load_per_server, load_last_first),
     (check_label_all, label_solution),
     (check_label_all, label_task_if_any),
     (check_label_all, label_first_if_any),

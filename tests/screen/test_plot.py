@@ -1,30 +1,37 @@
 """Drawing: what is in the picture is what was in the run, and everybody can read it."""
 
 import asyncio
+import contextlib
 import doctest
 import itertools
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.text import Text
 
-from helpers import Run, busy, infer, load_data, simulate
+import helpers
+from helpers import Run, busy, infer, load_data, record, simulate
+from helpers.camera.run import Lane
+from helpers.camera.steps import Steps
 from helpers.camera.trace import Camera
 from helpers.screen import plot
-from helpers.screen.plot import _MOST_LANES, _SAMPLE, compare, curve, png, timeline
+from helpers.screen.bars import HALF, HATCH
+from helpers.screen.layout import pattern
+from helpers.screen.plot import across, compare, curve, in_words, png, size, timeline
 
 ROOT = Path(__file__).parent.parent
-HATCHES = {"running": "", "ready": "xxxx", "waiting": "///"}
 SIGNS = {"✖", "■", "…"}
 
 
@@ -125,6 +132,42 @@ def so_far(files: int, seconds: float) -> Run:
     return asyncio.run(main())
 
 
+async def limited(files: int) -> None:
+    """One at a time."""
+    limit = asyncio.Semaphore(1)
+
+    async def hold(file: str) -> None:
+        async with limit:
+            await load_data(file)
+
+    await asyncio.gather(*(hold(f"dataset{number}.csv") for number in range(1, files + 1)))
+
+
+async def all_states() -> None:
+    await asyncio.gather(limited(3), holding(3))
+
+
+async def nested() -> None:
+    """Three deep."""
+
+    async def batch(number: int) -> None:
+        await asyncio.gather(one(f"dataset{number}.csv"), one(f"dataset{number + 1}.csv"))
+
+    async with asyncio.TaskGroup() as group:
+        for number in (1, 5):
+            group.create_task(batch(number))
+
+
+def call_named(name: str) -> Any:
+    """A call that is called so, and takes a second."""
+
+    async def call() -> None:
+        await asyncio.sleep(1)
+
+    call.__code__ = call.__code__.replace(co_name=name, co_qualname=name)
+    return call()
+
+
 def titles(figure: Figure) -> list[str]:
     return [axes.get_title(loc="left") for axes in figure.axes]
 
@@ -137,8 +180,12 @@ def labels(axes: Axes) -> list[str]:
     return [text.get_text() for text in names(axes)]
 
 
+def keys(figure: Figure) -> list[Artist]:
+    return [artist for artist in figure.artists if artist.get_gid() == "key"]
+
+
 def legend(figure: Figure) -> list[str]:
-    return [text.get_text() for text in figure.legends[0].get_texts()]
+    return [text.get_text() for text in keys(figure) if isinstance(text, Text)]
 
 
 def signs(axes: Axes) -> list[tuple[int, str]]:
@@ -147,24 +194,37 @@ def signs(axes: Axes) -> list[tuple[int, str]]:
     return sorted((round(mark.get_position()[1]) - 1, mark.get_text().strip()) for mark in marks)
 
 
-def boxes(axes: Axes, hatch: str | None = None) -> set[tuple[float, float, float]]:
-    """Centre, start and end of each box, of all or of one hatch."""
+def boxes(axes: Axes, pattern: str | None = None) -> set[tuple[float, float, float]]:
+    """Centre, start and end of each box, of all or of one pattern."""
     seen = set()
-    for collection in axes.collections[:-1]:  # the last one holds the steps
-        if hatch is None or collection.get_hatch() == hatch:
-            for path in collection.get_paths():
-                box = path.get_extents()
-                seen.add((round((box.y0 + box.y1) / 2, 6), round(box.x0, 6), round(box.x1, 6)))
+    for patch in axes.patches:
+        if isinstance(patch, PathPatch):
+            hatch = patch.get_hatch() or ""
+            if pattern is None or hatch == HATCH[pattern]:
+                for corners in patch.get_path().vertices.reshape(-1, 5, 2):
+                    (x0, y0), (x1, y1) = corners.min(axis=0), corners.max(axis=0)
+                    seen.add((round((y0 + y1) / 2, 6), round(x0, 6), round(x1, 6)))
     return seen
 
 
+def lines(axes: Axes, what: str) -> list[list[tuple[float, float]]]:
+    """The steps, or the brackets."""
+    (found,) = (c for c in axes.collections if c.get_gid() == what)
+    return [[(round(x, 9), round(y, 9)) for x, y in line] for line in found.get_segments()]
+
+
 def steps(axes: Axes) -> list[float]:
-    return [segment[0][0] for segment in axes.collections[-1].get_segments()]
+    return [line[0][0] for line in lines(axes, "steps")]
 
 
-def colours(figure: Figure) -> dict[str, tuple[float, float, float]]:
-    handles = figure.legends[0].legend_handles
-    return dict(zip(legend(figure), (to_rgb(h.get_facecolor()[:3]) for h in handles), strict=True))
+def colours(figure: Figure) -> dict[str, str]:
+    """The colour of each call in the legend."""
+    pairs = itertools.pairwise(keys(figure))
+    return {
+        text.get_text(): to_hex(box.get_facecolor())
+        for box, text in pairs
+        if isinstance(box, Rectangle) and isinstance(text, Text) and not box.get_hatch()
+    }
 
 
 def test_examples() -> None:
@@ -180,29 +240,37 @@ def test_lanes_and_axis_are_named() -> None:
     """The event loop is on top, then each lane by name; time is in seconds from zero on."""
     run = simulate(together, 3)
     axes = timeline(run).axes[0]
-    assert labels(axes) == ["event loop", *(f"one('dataset{n}.csv')" for n in (1, 2, 3))]
+    assert labels(axes) == [
+        "event loop: idle 100 %",
+        *(f"one('dataset{n}.csv')" for n in (1, 2, 3)),
+    ]
     assert axes.get_xlabel() == "seconds"
     assert axes.get_title(loc="left") == repr(run) == "1.76 s · 3 lanes · at most 3 in flight"
     assert axes.get_xlim() == (0, pytest.approx(run.seconds, rel=0.02))
     positions = [text.get_window_extent().y0 for text in names(axes)]
     assert positions == sorted(positions, reverse=True)
+    assert size(timeline(run)) == (960, 216)
 
 
 @pytest.mark.parametrize("main", [together, in_line, holding, failing])
-@pytest.mark.parametrize("state", HATCHES)
+@pytest.mark.parametrize("state", HATCH)
 def test_each_box_is_a_segment(main, state: str) -> None:
-    """Each lane has its segments as boxes, hatched by state, and no others."""
+    """Each lane has its segments as boxes, by state, and no others."""
     run = simulate(main, 5)
     axes = timeline(run).axes[0]
-    shown = [lane for lane in (run.root, *run.lanes) if lane.name in labels(axes)]
+    shown = [lane for lane in (run.root, *run.lanes) if names_in(axes, lane)]
     segments = {
         (row, segment.start, segment.end)
         for row, lane in enumerate(shown, start=1)
         for segment in lane.segments
-        if segment.state == state and segment.end > segment.start
+        if pattern(segment) == state and segment.end > segment.start
     }
-    drawn = boxes(axes, HATCHES[state])
+    drawn = boxes(axes, state)
     assert {box for box in drawn if box[0] > 0.5} == segments
+
+
+def names_in(axes: Axes, lane: Lane) -> bool:
+    return any(label in (lane.name, f"root: {lane.name}") for label in labels(axes))
 
 
 def test_the_top_lane_shows_who_holds_the_loop() -> None:
@@ -231,7 +299,7 @@ def test_the_top_lane_shows_also_what_the_root_alone_did() -> None:
         await asyncio.wait([asyncio.create_task(asyncio.sleep(2))], timeout=1)
 
     (axes,) = timeline(simulate(main)).axes
-    assert labels(axes) == ["event loop", "sleep(2, None)"]
+    assert labels(axes) == ["event loop: idle 100 %", "sleep(2, None)"]
     assert steps(axes) == [0.0, 1.0]
 
 
@@ -253,31 +321,54 @@ def test_what_nobody_could_see_is_left_out() -> None:
 
 
 def test_the_legend_names_calls_and_states() -> None:
-    """Colour is the call; only the states that occur are explained."""
-    assert legend(timeline(simulate(together, 3))) == ["load_data()", "infer()", "waiting"]
+    """Colour is the call; only the states that occur are explained, and what is waited for."""
+    world = "waiting for the world: sleep"
+    assert legend(timeline(simulate(together, 3))) == ["load_data()", "infer()", world]
     assert legend(timeline(simulate(holding, 3))) == [
         "load_data()",
         "hold()",
         "running: holds the loop",
         "ready: could run, kept out",
-        "waiting",
+        world,
     ]
+    assert legend(timeline(simulate(limited, 3)))[-1] == "waiting for its turn: Semaphore"
 
 
-def test_hatching_tells_the_states_apart_without_colour() -> None:
-    """Legend and bars carry the same hatch for each state."""
-    figure = timeline(simulate(holding, 3))
-    in_legend = [handle.get_hatch() or "" for handle in figure.legends[0].legend_handles[-3:]]
-    assert in_legend == list(HATCHES.values())
-    assert {c.get_hatch() for c in figure.axes[0].collections[:-1]} == set(HATCHES.values())
+def test_patterns_tell_the_states_apart_without_colour() -> None:
+    """Legend and bars carry the same pattern for each of the four; a turn has a thin bar."""
+    figure = timeline(simulate(all_states))
+    in_legend = [key.get_hatch() or "" for key in keys(figure) if isinstance(key, Rectangle)]
+    assert in_legend[-4:] == list(HATCH.values())
+    bars = [patch for patch in figure.axes[0].patches if isinstance(patch, PathPatch)]
+    assert {bar.get_hatch() or "" for bar in bars} == set(HATCH.values())
+    assert HALF["turn"] < HALF["world"] / 2
 
 
 def test_more_calls_than_colours_are_other() -> None:
-    """Six calls have a colour each, the rest share one and are called other."""
-    shown = colours(timeline(simulate(many_calls)))
-    calls = [name for name in shown if name.endswith("()") or name == "other"]
-    assert len(calls) == 7 and calls[-1] == "other"
-    assert len({shown[name] for name in calls}) == 7
+    """Eight calls at most have a colour each, the rest share one and are called other."""
+
+    async def many() -> None:
+        for number in range(12):
+            await asyncio.create_task(call_named(f"call{number}"))
+
+    shown = colours(timeline(simulate(many)))
+    assert list(shown)[-1] == "other" and 6 <= len(shown) <= 9
+    assert len(set(shown.values())) == len(shown)
+
+
+def test_a_call_keeps_its_colour() -> None:
+    """In every picture, whatever else is in it; the course's own have theirs in each notebook."""
+
+    async def first() -> None:
+        await asyncio.gather(call_named("mine"), call_named("yours"), load_data("a.csv"))
+
+    async def then() -> None:
+        await asyncio.gather(infer("model", "a"), call_named("yours"), load_data("a.csv"))
+
+    one, other = (colours(timeline(simulate(main))) for main in (first, then))
+    assert one["yours()"] == other["yours()"] != one["mine()"]
+    assert one["load_data()"] == other["load_data()"] == "#0072b2"
+    assert other["infer()"] == "#e69f00"
 
 
 def test_the_root_is_drawn_only_where_it_did_something() -> None:
@@ -287,9 +378,9 @@ def test_the_root_is_drawn_only_where_it_did_something() -> None:
         await asyncio.sleep(1)
         await one("dataset1.csv")
 
-    assert "naps()" in labels(timeline(simulate(naps)).axes[0])
-    assert "together(2)" not in labels(timeline(simulate(together, 2)).axes[0])
-    assert "failing(3)" in labels(timeline(simulate(failing, 3)).axes[0])
+    assert "root: naps()" in labels(timeline(simulate(naps)).axes[0])
+    assert not any("root" in label for label in labels(timeline(simulate(together, 2)).axes[0]))
+    assert "root: failing(3)" in labels(timeline(simulate(failing, 3)).axes[0])
     assert labels(timeline(simulate(load_data, "a.csv")).axes[0])[1:] == ["load_data('a.csv')"]
 
 
@@ -301,6 +392,53 @@ def test_nothing_at_all_is_drawn_as_well() -> None:
     axes = timeline(simulate(nothing)).axes[0]
     assert labels(axes) == ["event loop", "nothing()"]
     assert axes.get_xlim()[1] > 0
+
+
+def test_counts_agree_with_rows() -> None:
+    """Where the root has a row, the title counts it, and calls it so."""
+
+    async def naps() -> None:
+        await asyncio.sleep(1)
+        await asyncio.gather(one("dataset1.csv"), one("dataset2.csv"))
+
+    figure = timeline(simulate(naps))
+    assert titles(figure) == ["2.76 s · the root and 2 lanes · at most 2 in flight"]
+    assert len(labels(figure.axes[0])) == 1 + 3
+    assert titles(timeline(simulate(together, 2))) == ["1.76 s · 2 lanes · at most 2 in flight"]
+
+
+def test_children_stand_under_their_parent_in_a_bracket() -> None:
+    """Who gathered or spawned them is above them, less indented, and joined by a line."""
+    axes = timeline(simulate(nested)).axes[0]
+    shown = names(axes)[1:]
+    files = [f"one('dataset{n}.csv')" for n in (1, 2, 5, 6)]
+    assert labels(axes)[1:] == ["batch(1)", *files[:2], "batch(5)", *files[2:]]
+    starts = [round(text.get_window_extent().x0) for text in shown]
+    assert starts[0] == starts[3] < min(starts[1], starts[2], starts[4], starts[5])
+    joined = {y for (_, start), (_, y) in lines(axes, "brackets") if start == y}
+    assert joined == {2, 3, 5, 6}
+    down = [(start, end) for (_, start), (_, end) in lines(axes, "brackets") if start != end]
+    assert [(round(start - 0.3), end) for start, end in down] == [(1, 3), (4, 6)]
+
+
+def test_the_event_loop_says_how_much_it_was_idle() -> None:
+    """In words, beside the bars of those who hold it."""
+    run = simulate(holding, 3)
+    assert labels(timeline(run).axes[0])[0] == f"event loop: idle {int(100 - 90 / run.seconds)} %"
+
+
+def test_where_many_are_in_flight_a_strip_says_how_many() -> None:
+    """A step line over time, as high as there are lanes alive."""
+    axes = timeline(simulate(limited, 30)).axes[0]
+    assert "in flight, up to 30" in labels(axes)
+    (area,) = (patch for patch in axes.patches if patch.get_gid() == "strip")
+    heights = area.get_xy()[:-1, 1].max() - area.get_xy()[:-1, 1]
+    run = simulate(limited, 30)
+    counts = [count for _, count in run.in_flight]
+    assert counts == list(range(30, -1, -1))
+    levels = sorted(set((30 * heights / heights.max()).round(6)))
+    assert levels == list(range(31))
+    assert not any("in flight" in label for label in labels(timeline(simulate(limited, 5)).axes[0]))
 
 
 def test_titles_and_end_of_the_axis_can_be_given() -> None:
@@ -329,26 +467,43 @@ def test_text_stands_out_and_states_need_no_colour() -> None:
         texts = [text for text in figure.findobj(Text) if text.get_text()]
         assert len(texts) > 10
         assert min(contrast(text.get_color()) for text in texts) >= 4.5
-    assert len(set(plot._HATCH.values())) == len(plot._HATCH)
+    assert len(set(HATCH.values())) == len(HATCH) == 4
 
 
 # --- Many lanes ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("files", [_MOST_LANES, _MOST_LANES + 1, 2_000])
-def test_too_many_lanes_are_sampled_and_it_says_so(files: int) -> None:
-    """Up to a limit all lanes are drawn; beyond it the first and the last, and the loop's steps."""
+@pytest.mark.parametrize(("files", "every"), [(47, ""), (200, "4th"), (2_000, "35th")])
+def test_too_many_lanes_are_sampled_and_it_says_so(files: int, every: str) -> None:
+    """Up to a limit all lanes are drawn, beyond it some, evenly spread, and all steps."""
     run = simulate(together, files)
     figure = timeline(run)
-    rows = {box[0] for box in boxes(figure.axes[0]) if box[0] > 0.5}
-    said = f"⋮ {files - _SAMPLE:,} more"
-    assert (said in [text.get_text() for text in figure.axes[0].texts]) == (files > _MOST_LANES)
-    assert len(rows) == (_SAMPLE if files > _MOST_LANES else files)
-    ends = {row: end for row, _, end in sorted(boxes(figure.axes[0]))}
-    assert (ends[1], ends[max(rows)]) == (run.lanes[0].end, run.lanes[-1].end)
-    (marks,) = (c for c in figure.axes[0].collections if isinstance(c, LineCollection))
-    steps = {segment[0][0] for segment in marks.get_segments()}
-    assert steps == {s.start for lane in (run.root, *run.lanes) for s in lane.segments[1::2]}
+    axes = figure.axes[0]
+    said = titles(figure)[0].partition("lanes")[2]
+    assert said.startswith(f" (every {every} is drawn)" if every else " ·")
+    lanes = run.lanes[:: int(every[:-2])] if every else run.lanes
+    ends = {row: end for row, _, end in sorted(boxes(axes)) if row > 0.5}
+    assert list(ends.values()) == [lane.end for lane in lanes]
+    taken = {s.start for lane in (run.root, *run.lanes) for s in lane.segments[1::2]}
+    dot, seen = run.seconds / axes.bbox.width, steps(axes)
+    assert {round(at, 9) for at in taken} >= set(seen)
+    assert all(any(abs(at - other) < dot for other in seen) for at in taken)
+
+
+def test_those_that_failed_are_drawn_whatever_is_left_out() -> None:
+    """One in 200 is what one looks for."""
+
+    async def part(number: int) -> None:
+        await asyncio.sleep(1 + number / 1_000)
+        if number == 123:
+            raise ValueError(number)
+
+    async def main() -> None:
+        await asyncio.gather(*map(part, range(200)), return_exceptions=True)
+
+    figure = timeline(simulate(main))
+    assert "(every 4th is drawn, and those that failed)" in titles(figure)[0]
+    assert [text for _, text in signs(figure.axes[0])] == ["✖ ValueError"]
 
 
 def test_who_holds_the_loop_is_seen_also_of_lanes_that_are_left_out() -> None:
@@ -363,14 +518,29 @@ def test_who_holds_the_loop_is_seen_also_of_lanes_that_are_left_out() -> None:
         await asyncio.gather(*(one(i) for i in range(100)))
 
     axes = timeline(simulate(main)).axes[0]
-    held = [(start, end) for row, start, end in boxes(axes, "") if row < 0.5 and end > start]
+    held = [(start, end) for row, start, end in boxes(axes, "running") if row < 0.5]
     assert held == [(50, 53)]
 
 
-def test_a_picture_has_no_more_than_a_screen_of_height() -> None:
-    """However many lanes there are, the picture stays as high as a screen."""
-    assert timeline(simulate(together, 2_000)).get_figheight() < 9
-    assert compare(simulate(together, 60), simulate(in_line, 60)).get_figheight() < 10
+@pytest.mark.parametrize("files", [1, 10, 40, 200, 2_000])
+def test_a_picture_fits_a_screen(files: int) -> None:
+    """However many lanes there are, it is 400 pixels high at most; two runs 480."""
+    a, b = simulate(together, files), simulate(in_line, min(files, 200))
+    assert size(timeline(a))[1] <= 400
+    assert size(timeline(simulate(cancelling, files)))[1] <= 400
+    assert size(compare(a, b))[1] <= 480
+
+
+@pytest.mark.parametrize("height", [300, 400, 560])
+def test_a_height_that_is_given_is_kept(height: int) -> None:
+    """Picture and frame of the axes are as high and stand where they stood, whatever is shown."""
+    runs = [simulate(main, files) for main in (together, in_line) for files in (1, 9, 200)]
+    figures = [timeline(run, height=height) for run in runs]
+    assert {size(figure) for figure in figures} == {(960, height)}
+    frames = {tuple(figure.axes[0].get_position().bounds) for figure in figures}
+    assert len(frames) == 1
+    both = [compare(runs[0], run, height=height) for run in runs]
+    assert {size(figure) for figure in both} == {(960, height)}
 
 
 # --- Endings -------------------------------------------------------------------------------
@@ -388,21 +558,46 @@ def test_failed_cancelled_and_left_running_are_marked() -> None:
     assert signs(timeline(simulate(failing, 4)).axes[0]) == [
         (0, "✖ ValueError"),
         (3, "✖ ValueError"),
-        (4, "… still running"),
+        (4, "… still waiting"),
     ]
 
 
-def test_those_who_wait_for_ever_are_stuck() -> None:
-    """In a deadlock nobody is still running, though nobody has ended."""
+def test_a_direct_call_that_failed_says_with_what() -> None:
+    """Caught by its caller or not."""
 
-    async def stuck(event: asyncio.Event) -> None:
+    async def bad(kind: type[Exception]) -> None:
         await asyncio.sleep(1)
-        await event.wait()
+        raise kind
 
     async def main() -> None:
-        await asyncio.gather(stuck(asyncio.Event()))
+        with contextlib.suppress(OSError):
+            await bad(FileNotFoundError)
+        await bad(ValueError)
 
-    assert signs(timeline(simulate(main)).axes[0]) == [(0, "… stuck")]
+    shown = [text for _, text in signs(timeline(simulate(main)).axes[0])]
+    assert shown == ["✖ ValueError", "✖ FileNotFoundError", "✖ ValueError"]
+
+
+def test_a_deadlock_shows_who_waits_for_what() -> None:
+    """Their bars go on behind the end of the run, as those of who waits for a turn, and say it."""
+
+    async def copy(first: asyncio.Lock, second: asyncio.Lock) -> None:
+        async with first:
+            await asyncio.sleep(1)
+            async with second:
+                pass
+
+    async def main() -> None:
+        a, b = asyncio.Lock(), asyncio.Lock()
+        await asyncio.gather(copy(a, b), copy(b, a))
+
+    figure = timeline(simulate(main))
+    (axes,) = figure.axes
+    assert signs(axes) == [(0, "… waits for Lock.acquire"), (1, "… waits for Lock.acquire")]
+    assert boxes(axes, "world") == {(1, 0, 1), (2, 0, 1)}
+    assert {(row, start) for row, start, end in boxes(axes, "turn") if end > 1} == {(1, 1), (2, 1)}
+    assert legend(figure)[-1] == "waiting for its turn: Lock"
+    assert 1 in [line.get_xdata()[0] for line in axes.lines]
 
 
 def test_thin_lanes_are_marked_by_sign_failed_ones_by_name() -> None:
@@ -412,17 +607,48 @@ def test_thin_lanes_are_marked_by_sign_failed_ones_by_name() -> None:
     assert set(marks) == set(range(51))
     assert marks[0] == "✖ ExceptionGroup"
     assert [marks[row] for row in range(1, 51)] == ["✖"] + ["■"] * 49
-    (legend,) = figure.legends
-    assert {"✖ ValueError", "■ cancelled"} <= {text.get_text() for text in legend.get_texts()}
+    assert {"✖ ValueError", "■ cancelled"} <= set(legend(figure))
 
 
-def test_where_no_time_passed_it_says_so() -> None:
-    """A frame without a bar is no mistake: nobody waited."""
+def test_where_no_time_passed_the_axis_counts_steps() -> None:
+    """Each step is as wide as any other, and between them who is ready, and who waits."""
 
-    async def nothing() -> None: ...
+    async def part(turns: int) -> None:
+        for _ in range(turns):
+            await asyncio.sleep(0)
 
-    texts = [text.get_text() for text in timeline(simulate(nothing)).axes[0].texts]
-    assert "no time passed" in texts
+    async def main() -> None:
+        await asyncio.gather(part(2), part(1))
+
+    run = simulate(main)
+    (axes,) = (figure := timeline(run)).axes
+    assert axes.get_xlabel() == "steps"
+    loop = min(row for row, _, _ in boxes(axes))
+    assert boxes(axes, "running") == {
+        *((1, at, at + 1) for at in (0, 6)),
+        *((2, at, at + 1) for at in (1, 3, 5)),
+        *((3, at, at + 1) for at in (2, 4)),
+        *((loop, at, at + 1) for at in range(7)),
+    }
+    assert boxes(axes, "ready") == {(2, 2, 3), (2, 4, 5), (3, 1, 2), (3, 3, 4)}
+    assert boxes(axes, "turn") == {(1, 1, 6)}
+    places = [across(figure, step.time, number) for number, step in enumerate(Steps(run))]
+    left, _, wide, _ = axes.get_position().bounds
+    end = axes.get_xlim()[1]
+    assert places == pytest.approx([left + wide * (at + 0.5) / end for at in range(7)])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "unit", "title"), [(0.02, "milliseconds", "20 ms"), (4e-5, "microseconds", "40 µs")]
+)
+def test_small_times_are_in_small_units(seconds: float, unit: str, title: str) -> None:
+    """Not 0.00 s: both on the axis, whose numbers are whole ones, and in the title."""
+    figure = timeline(simulate(asyncio.sleep, seconds))
+    (axes,) = figure.axes
+    figure.canvas.draw()
+    assert (axes.get_xlabel(), titles(figure)) == (unit, [title])
+    numbers = [label.get_text() for label in axes.get_xticklabels()]
+    assert {"0", title.split()[0]} <= set(numbers)
 
 
 def test_a_run_under_way_does_not_call_its_lanes_left_behind() -> None:
@@ -431,7 +657,7 @@ def test_a_run_under_way_does_not_call_its_lanes_left_behind() -> None:
     figure = timeline(run, until=2)
     assert "so far" in titles(figure)[0]
     assert signs(figure.axes[0]) == []
-    waiting = [end for _, _, end in boxes(figure.axes[0], "///")]
+    waiting = [end for _, _, end in boxes(figure.axes[0], "world")]
     assert len(waiting) >= 3
     assert waiting == pytest.approx([run.seconds] * len(waiting), abs=1e-6)
 
@@ -459,6 +685,44 @@ def test_a_mark_does_not_hide_a_short_lane() -> None:
     assert mark.get_window_extent().x1 <= bar + 1
 
 
+# --- In words ------------------------------------------------------------------------------
+
+
+def test_in_words() -> None:
+    """What is drawn is told: the loop, each lane, how long it was what, and how it ended."""
+    told = in_words(simulate(failing, 4)).splitlines()
+    assert told[0].startswith("Timeline: failed after 0.30 s with ValueError: dataset3.csv")
+    assert told[1:4] == [
+        "event loop: idle 100 %",
+        "root: failing(4), from 0.00 s to 0.30 s: waits for its turn 0.30 s, ✖ ValueError",
+        "broken(1), from 0.00 s to 0.10 s: waits for the world 0.10 s",
+    ]
+    assert told[-1].endswith("to 0.30 s: waits for the world 0.30 s, … still waiting")
+    assert len(in_words(simulate(together, 2_000)).splitlines()) <= 2 + 10
+
+
+def test_in_words_a_real_run_is_the_same_again() -> None:
+    """But for the numbers that are marked: else each execution of a notebook would change it."""
+
+    async def main() -> None:
+        await asyncio.gather(*(asyncio.sleep(0.02, number) for number in range(3)))
+
+    said = [in_words(asyncio.run(record(main()))) for _ in range(3)]
+    assert len({re.sub(r"[\d.]+ ?[^\s\d]+ \(real\)", "REAL", words) for words in said}) == 1
+    assert said[0].splitlines()[2] == "sleep(0.02, 0): mostly waits for the world"
+
+
+def test_a_notebook_gets_the_picture_its_width_and_its_words() -> None:
+    """Of a run; and of a figure as it is, whoever made it."""
+    run = simulate(together, 3)
+    assert helpers._picture(run) == (png(timeline(run)), {"alt": in_words(run), "width": 960})
+    figure = Figure(figsize=(5, 2), dpi=72)
+    figure.subplots().set_title("mine", loc="left")
+    picture, about = helpers._picture(figure)
+    assert about == {"alt": "mine", "width": 360}
+    assert int.from_bytes(picture[16:20]) == 720
+
+
 # --- Two runs ------------------------------------------------------------------------------
 
 
@@ -469,9 +733,11 @@ def test_compare_shares_one_axis_and_keeps_the_colours() -> None:
     assert titles(figure) == [f"slow: {a!r}", f"fast: {b!r}"]
     assert figure.axes[0].get_xlim() == figure.axes[1].get_xlim()
     assert figure.axes[0].get_xlim()[1] == pytest.approx(a.seconds, rel=0.02)
-    left, right = ({tuple(c.get_facecolor()[0]) for c in ax.collections[:-1]} for ax in figure.axes)
+    left, right = (
+        {to_hex(p.get_facecolor()) for p in ax.patches if isinstance(p, PathPatch)}
+        for ax in figure.axes
+    )
     assert left == right
-    assert len(figure.legends) == 1
     assert b.seconds in [line.get_xdata()[0] for line in figure.axes[1].lines]
     scales = [ax.transData.transform((1, 0))[0] for ax in figure.axes]
     assert scales[0] == scales[1]
@@ -540,8 +806,7 @@ def texts(figure: Figure) -> Iterator[Text]:
         yield from (text for text in axes.texts if text.get_text().strip() not in SIGNS)
         if axes.get_legend():
             yield from axes.get_legend().get_texts()
-    for each in figure.legends:
-        yield from each.get_texts()
+    yield from (key for key in keys(figure) if isinstance(key, Text))
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -575,13 +840,13 @@ def test_text_is_large_enough_for_the_back_row(name: str) -> None:
 # --- Bytes, pyplot, threads ----------------------------------------------------------------
 
 
-def test_png_is_a_png_of_the_figures_size() -> None:
+def test_png_has_two_dots_a_pixel() -> None:
     """The signature and the size are right."""
     figure = timeline(simulate(together, 3))
     picture = png(figure)
     assert picture.startswith(b"\x89PNG\r\n\x1a\n")
-    size = int.from_bytes(picture[16:20]), int.from_bytes(picture[20:24])
-    assert size == figure.canvas.get_width_height()
+    dots = int.from_bytes(picture[16:20]), int.from_bytes(picture[20:24])
+    assert dots == tuple(2 * side for side in size(figure))
 
 
 def test_names_look_as_if_written_anew() -> None:
@@ -670,6 +935,7 @@ def test_any_text_is_drawn_as_it_is_within_the_picture(name: str) -> None:
     """No warning, no mathematics; every text, title, name and entry of a legend ends inside."""
     for figure in drawings(ODD[name]):
         png(figure)
+        figure.canvas.draw()  # in its own size again
         width, height = figure.canvas.get_width_height()
         for text in texts(figure):
             if not text.get_text().strip():
@@ -709,8 +975,8 @@ def test_a_name_is_cut_by_its_width() -> None:
     def left(text: str) -> float:
         return float(timeline(simulate(called, text)).axes[0].get_position().x0)
 
-    assert left("x" * 41) == left("x" * 1_000) == pytest.approx(left("\u4e2d" * 100), abs=0.05)
-    assert left("x" * 10) < left("\U00012345" * 3) <= left("x" * 41)
+    assert left("x" * 35) == left("x" * 1_000) == pytest.approx(left("\u4e2d" * 100), abs=0.05)
+    assert left("x" * 10) < left("\U00012345" * 3) <= left("x" * 35)
 
 
 def test_a_title_of_wide_letters_is_in_lines_that_fit() -> None:

@@ -15,7 +15,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from helpers import Run, simulate
-from helpers.screen import plot
+from helpers.screen import letters
 from helpers.screen import style as module
 from helpers.screen.plot import compare, curve, png, timeline
 from helpers.screen.style import in_our_style
@@ -30,7 +30,7 @@ async def failing() -> None:
 
 
 def pictures(run: Run) -> list[bytes]:
-    plot._image.cache_clear()  # names are kept as images
+    letters._image.cache_clear()  # names are kept as images
     lines = {"one": [1.0, 2.0], "two": [2.0, 1.0]}
     return [
         png(timeline(run)),
