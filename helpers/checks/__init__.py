@@ -4,6 +4,7 @@ from .coroutines import check_drive, check_labels
 from .event_loop import check_loop, check_polite
 from .exceptions import check_load_or_default, check_try_again
 from .gather import check_first_result, check_load_and_tell, check_through_all
+from .pipelines import check_load_infer_save
 from .semaphores import check_label_all, check_load_per_server
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "check_label_all",
     "check_labels",
     "check_load_and_tell",
+    "check_load_infer_save",
     "check_load_or_default",
     "check_load_per_server",
     "check_loop",
