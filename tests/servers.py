@@ -18,8 +18,8 @@ def classroom(folder: Path, *arguments: str) -> Iterator[str]:
         stdout=subprocess.PIPE,
         text=True,
     )
+    assert server.stdout is not None
     try:
-        assert server.stdout is not None
         line = server.stdout.readline()
         assert "serves 10 shards" in line
         yield line.split()[0]

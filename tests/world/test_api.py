@@ -37,7 +37,9 @@ Load = Callable[[str], Awaitable[Any]]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("data")
+    folder = tmp_path_factory.mktemp("data")
+    prepare(folder)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +105,7 @@ def test_bodies_on_demand(url: str, tmp_path: Path) -> None:
         with pytest.raises(asyncio.TimeoutError):
             await get("slow", total=1)
         with pytest.raises(aiohttp.SocketTimeoutError):
-            await get("stalled", sock_read=1)
+            await get("stalled", sock_read=0.5)
         with pytest.raises(aiohttp.ClientPayloadError):
             await get("cut")
         broken = await get("broken")
@@ -174,7 +176,7 @@ def test_capacity_is_as_predicted(tmp_path: Path) -> None:
 
     What disturbs a busy machine makes a run slower only, so the best of up to three counts.
     """
-    names, latency = thousand(tmp_path)[:60], (0.16, 0.32)
+    names, latency = thousand(tmp_path)[:60], (0.12, 0.24)
 
     async def measured(api: Api, limit: int) -> tuple[float, float]:
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
@@ -405,6 +407,24 @@ def test_a_bad_request_is_told_so_or_left(url: str, case: str) -> None:
     assert not answer or (head.startswith((b"HTTP/1.1 4", b"HTTP/1.0 4")) and body), answer[:300]
     assert b"root:" not in answer and b"SQLite" not in answer
     assert_answers(url)
+
+
+@pytest.mark.parametrize(
+    ("case", "status"),
+    [
+        ("longer than it may be", b"413"),
+        ("announced longer than it may be", b"413"),
+        ("length promised, not sent", b"408"),
+        ("method not allowed", b"405"),
+        ("deep json", b"400"),
+        ("outside /shards/datasets.sqlite", b"404"),
+    ],
+)
+def test_the_status_tells_what_was_wrong(url: str, case: str, status: bytes) -> None:
+    """And the body says it in words, in one form for all."""
+    head, _, body = asyncio.run(told(url, HOSTILE[case])).partition(b"\r\n\r\n")
+    assert head.split()[1] == status
+    assert json.loads(body)["error"]["message"]
 
 
 @pytest.mark.parametrize("sent", [get("/shards", "X: a" * 50), post(b"{}" * 100)])
