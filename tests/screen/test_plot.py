@@ -743,6 +743,16 @@ def test_compare_shares_one_axis_and_keeps_the_colours() -> None:
     assert scales[0] == scales[1]
 
 
+def test_a_run_without_time_is_compared_on_the_axis_of_the_other() -> None:
+    """Steps and seconds do not share an axis."""
+    none, some = simulate(asyncio.sleep, 0), simulate(asyncio.sleep, 0.04)
+    figure = compare(none, some)
+    assert [axes.get_xlabel() for axes in figure.axes] == ["milliseconds"] * 2
+    assert figure.axes[0].get_xlim() == figure.axes[1].get_xlim() == (0, pytest.approx(0.0404))
+    assert boxes(figure.axes[0]) == set()
+    assert [axes.get_xlabel() for axes in compare(none, none).axes] == ["steps"] * 2
+
+
 # --- Curves --------------------------------------------------------------------------------
 
 
