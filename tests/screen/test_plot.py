@@ -610,6 +610,25 @@ def test_thin_lanes_are_marked_by_sign_failed_ones_by_name() -> None:
     assert {"✖ ValueError", "■ cancelled"} <= set(legend(figure))
 
 
+def test_no_words_lie_on_the_bar_of_another_lane() -> None:
+    """Of ten lanes that failed early, those whose neighbours go on are marked by a sign."""
+
+    async def request(number: int) -> None:
+        await asyncio.sleep(0.1)
+        if number >= 40:
+            raise ConnectionError
+        await asyncio.sleep(1)
+
+    async def main() -> None:
+        await asyncio.gather(*map(request, range(50)), return_exceptions=True)
+
+    marks = dict(signs(timeline(simulate(main)).axes[0]))
+    rows = sorted(marks)
+    told = [row for row in rows if marks[row] == "✖ ConnectionError"]
+    assert len(rows) == 10 and told
+    assert min(told) > rows[0]
+
+
 def test_where_no_time_passed_the_axis_counts_steps() -> None:
     """Each step is as wide as any other, and between them who is ready, and who waits."""
 
