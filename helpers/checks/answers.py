@@ -166,7 +166,6 @@ def film(
     name: str,
     start: Callable[[], Awaitable[Any]],
     *,
-    setting: Callable[[], Awaitable[None]] | None = None,
     cancel: bool = False,
 ) -> Answer:
     """Run what ``start`` gives, in a task of its own, and see what came of it.
@@ -177,8 +176,6 @@ def film(
         Of the learner's function, for the hints.
     start
         Called on the loop.
-    setting
-        What comes before on the loop, and does not count.
     cancel
         Whether to cancel it after 0.2 s.
     """
@@ -187,8 +184,6 @@ def film(
     async def main() -> None:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda loop, context: None)  # the verdict says it
-        if setting is not None:
-            await setting()
         own = asyncio.all_tasks()
         _others.set(own)
         began = loop.time()

@@ -125,7 +125,16 @@ def check_load_and_tell(load_and_tell: Callable[..., Any]) -> None:
         _expect_seconds(answer.seconds, least, "the slowest is enough", "load all files together")
         hint = "return data, in the coroutine of one file; gather keeps the order"
         expect_results(answer.result, list(map(_data, files)), hint=hint)
-    expect_to_let_go(load_and_tell, _files("monday", 3), _teller([]))
+        n, least = len(_loads(answer)), len(set(files))
+        seen = f"{n} loads of {least} file{'s' * (least > 1)}"
+        expect(n >= least, seen, "load_data loads a file", "data = await load_data(file)")
+    expect_to_let_go(load_and_tell, _files("monday", 3), _teller(told := []))
+    seen = "".join(f"{shown(what)} was told, though" for what, _ in told[:1])
+    because = "it was cancelled before it was loaded"
+    hint = (
+        "tell(file) after the await, not in a finally; in a done callback, if not task.cancelled()"
+    )
+    expect(not told, f"{seen} {because}", hint=hint)
 
 
 def _teller(told: list[_Told]) -> Callable[[Any], None]:

@@ -130,13 +130,23 @@ _HINTS = (
     ),
     (
         "Set of Tasks/Futures is empty",
-        "of one file nobody is pending, and asyncio.wait refuses an empty set",
-        "await asyncio.gather(*pending, return_exceptions=True)",
+        "there is no file, or nobody is pending, and asyncio.wait refuses an empty set",
+        "await asyncio.gather(*tasks, return_exceptions=True)",
     ),
     (
         "Passing coroutines is forbidden",
         "asyncio.wait takes only tasks",
         "make a task of each file: asyncio.create_task",
+    ),
+    (
+        "unhashable type: 'list'",
+        "a list is no key, and asyncio.gather takes no list",
+        "a star, if it is gather: asyncio.gather(*coroutines)",
+    ),
+    (
+        "Task got bad yield|An asyncio.Future, a coroutine or an awaitable is required",
+        "something else stands where a coroutine should",
+        "asyncio.gather(*coroutines), with a star; call an async def to get a coroutine",
     ),
     (
         "different (event )?loop",
@@ -169,10 +179,12 @@ _HINTS = (
 def raised(told: str, error: BaseException) -> NotYet:
     """Make the sentence for an error that should not have come out."""
     text = error_text(error)
-    seen = f"{told} {text}"
+    seen, inner = f"{told} {text}", error
+    while isinstance(inner, BaseExceptionGroup):
+        inner = inner.exceptions[0]
+    kinds = TypeError, RuntimeError, ValueError, asyncio.CancelledError
+    hints = (hint for said, *hint in _HINTS if re.search(said, text) and isinstance(inner, kinds))
     if isinstance(error, BaseExceptionGroup):
         because = "in a TaskGroup one failure ends all, and all errors come out in one group"
-        return NotYet(seen, because, "catch the error right where you await it")
-    kinds = TypeError, RuntimeError, ValueError, asyncio.CancelledError
-    hints = (hint for said, *hint in _HINTS if re.search(said, text) and isinstance(error, kinds))
+        return NotYet(seen, *next(hints, (because, "catch the error right where you await it")))
     return NotYet(seen, *next(hints, ()))

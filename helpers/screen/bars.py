@@ -24,6 +24,7 @@ MARGIN, AIR, INDENT = 14, 7, 16  # pixels: around the picture, before the axes, 
 HATCH: dict[Pattern, str] = {"running": "", "ready": "xxxx", "world": "///", "turn": "...."}
 HALF: dict[Pattern, float] = {"running": 0.38, "ready": 0.38, "world": 0.38, "turn": 0.16}
 """Half of a bar's height, of that of its row."""
+_CLOSE = 0.015  # of the whole time: such ends are at one place, with room for a sign
 _TINT: dict[Pattern, float] = {"running": 1.0, "ready": 0.0, "world": 0.28, "turn": 0.0}
 
 
@@ -65,14 +66,19 @@ class Rows:
     def signs(self, label_every: int) -> dict[int, str]:
         """The rows that must do with a sign, as they are thin, and what it stands for.
 
-        Only what failed is told in words, where there is room between those that failed.
+        Only what failed is told in words, where no other words and no other bar are in the way.
         """
         if label_every == 1:
             return {}
         signs: dict[int, str] = {}
         told = -label_every
+        ends = {row.y: self.layout.end(row.lane) for row in self.layout.rows}
+        near = range(-math.ceil(label_every / 2), math.ceil(label_every / 2) + 1)
         for row, ending in self.endings.items():
-            if ending[0] == "✖" and row - told >= label_every:
+            last = max(ends.get(row + other, 0.0) for other in near)
+            beside = ends[row] + _CLOSE * self.layout.ends
+            free = last <= beside or beside > 0.75 * self.layout.ends  # there it goes onto the bar
+            if ending[0] == "✖" and row - told >= label_every and free:
                 told = row
             else:
                 signs[row] = ending
@@ -249,6 +255,8 @@ def _endings(ax: Axes, rows: Rows, until: float, label_every: int) -> None:
         told, font = (text[0], small) if sign else (f" {text} ", BOLD)
         start, end = layout.start(row.lane), min(layout.end(row.lane), until)
         at, side = end, "left"
+        if not sign and label_every > 1:  # beside the signs of its neighbours
+            at += _CLOSE * layout.ends
         if end > 0.75 * until and not sign:  # the right edge: it goes onto the bar, or before
             at, side = start if end - start < 0.25 * until else end, "right"
         elif not sign and end / until * wide + px(told, font) > wide + 10:

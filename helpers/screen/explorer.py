@@ -126,8 +126,9 @@ class Explorer(PictureBox):
 
     def age(self, line: bool, picture: bool) -> None:
         """Let what is older than the controls look so, and nothing else."""
-        for part, old in (self.line, line), (self.picture, picture):
-            (part.add_class if old else part.remove_class)("shows-old")
+        # Both on the line: with each change of the picture's own classes it would be loaded again.
+        for name, old in {"shows-old": line, "shows-old-picture": picture}.items():
+            (self.line.add_class if old else self.line.remove_class)(name)
 
     def let_stop(self, can: bool) -> None:
         """Let a run in real time be stopped, or not."""

@@ -61,7 +61,7 @@ class Layout:
     Attributes
     ----------
     by_steps
-        No time passed: the axis counts steps.
+        No time passed: the axis counts steps, unless another run needs one of time.
     ends
         Where on the axis the run ends.
     until
@@ -77,9 +77,9 @@ class Layout:
     [(1, "load_data('dataset1.csv')")]
     """
 
-    def __init__(self, run: Run, most: int) -> None:
+    def __init__(self, run: Run, most: int, *, by_steps: bool | None = None) -> None:
         self.run = run
-        self.by_steps = not run.seconds
+        self.by_steps = not run.seconds if by_steps is None else by_steps
         self.stuck = isinstance(run.error, Deadlock)
         own = sum(s.end - s.start for s in run.root.segments if _own(s))
         self.shows_root = (

@@ -18,7 +18,8 @@ __all__ = ["Picture", "PictureBox", "button", "row"]
 # What is old looks so when it is for more than a moment. While JupyterLab shows that its kernel is
 # busy, no widget of the kernel can answer, and each says so.
 _STYLE = """<style>
-.shows-old { opacity: 0.4; transition: opacity 0s 0.3s }
+.shows-old, :has(> .shows-old-picture) + .explore-picture {
+    opacity: 0.4; transition: opacity 0s 0.3s }
 .shows-failed::before { content: "✘ " }
 .explore-line .widget-html-content { line-height: 18px }
 .shows-run { position: relative }

@@ -246,9 +246,9 @@ class _Part(NamedTuple):
         return _ABOVE + _LINE * (self.title.count("\n") + 1)
 
 
-def _part(prefix: str, title: str | None, run: Run, most: int) -> _Part:
+def _part(prefix: str, title: str | None, run: Run, most: int, by_steps: bool) -> _Part:
     """Lay out a run in at most about so many rows."""
-    layout = Layout(run, most)
+    layout = Layout(run, most, by_steps=by_steps)
     if title is None:
         title = prefix + run.describe(layout.lanes())
     title, _ = as_drawn(plain(title, MOST_LETTERS, keep="\n"), TITLE)
@@ -266,12 +266,12 @@ def _figure(
     fixed = _ABOVE + _LINE + LOOP + STRIP + _TICKS
     each = (most_high - 2 * _KEYS - _FOOT) / len(runs) - fixed
     with in_our_style():
-        parts = [_part(*run, max(int(each / _THINNEST), 4)) for run in runs]
+        by_steps = not any(run.seconds for *_, run in runs)
+        parts = [_part(*run, max(int(each / _THINNEST), 4), by_steps) for run in runs]
         layouts = [part.rows.layout for part in parts]
-        by_steps = all(layout.by_steps for layout in layouts)
-        ends = max(layout.until for layout in layouts if layout.by_steps == by_steps)
+        ends = max(layout.until for layout in layouts if layout.ends or by_steps)
         if until is not None and not by_steps:
-            stuck = [layout.until for layout in layouts if layout.stuck and not layout.by_steps]
+            stuck = [layout.until for layout in layouts if layout.stuck]
             ends = max([until, 1e-9, *stuck])
         colours, named = _colours(layouts)
         states: dict[Pattern, str] = {}

@@ -208,6 +208,8 @@ def serving(base: Path, program: str, *arguments: str) -> Iterator[Server]:
     shutil.copytree(
         ROOT / "notebooks", folder, ignore=shutil.ignore_patterns("data", ".ipynb_checkpoints")
     )
+    unread = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "tools", base / "tools", ignore=unread)  # notebook 00 runs one of them
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     server = Server(f"http://127.0.0.1:{port}", secrets.token_hex(), folder, base / "server.log")

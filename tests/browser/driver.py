@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import time
 from functools import cached_property
 from typing import Any
@@ -10,6 +11,10 @@ from playwright.sync_api import JSHandle, Locator, Page, expect
 
 PATIENCE = 60_000  # milliseconds for a thing that a busy machine may take long to do
 RUN_ALL = 240_000
+
+# How a line begins of what ran in real time, and of what was stopped.
+TIME = r"\d[\d.,]* [mµ]?s \(real\)"
+STOPPED = re.compile(f"^cancelled after {TIME}")
 
 # Waits for the kernel of the notebook in front to have nothing to do.
 IDLE = """() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel

@@ -113,7 +113,7 @@ def measured(
     ("name", "lanes"),
     [("00_start_here", 40), ("03_gather", 50), ("04_exceptions", 50), ("05_semaphores", 50)],
 )
-def test_a_picture_follows_the_slider_sooner_than_with_interact(
+def test_a_picture_follows_the_slider_in_half_the_time_of_interact(
     open_notebook: Callable[[str], Notebook],
     lab: Server,
     say: Callable[[str], None],
@@ -126,4 +126,4 @@ def test_a_picture_follows_the_slider_sooner_than_with_interact(
         f"{name}, {lanes} files, from slider move to new picture, median of {MOVES} moves: "
         f"explore {ours:.0f} ms, interact with pyplot {others:.0f} ms; ratio {ours / others:.2f}"
     )
-    assert ours < others
+    assert ours <= others / 2

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driver import PATIENCE, Explorer, Notebook, notebook
+from driver import PATIENCE, STOPPED, TIME, Explorer, Notebook, notebook
 from playwright.sync_api import expect
 
 Open = Callable[[str], Notebook]
-REAL = re.compile(r"^\d+\.\d\d s \(real\)")
+REAL = re.compile(f"^{TIME}")
 
 STORY = """
 import asyncio
@@ -233,7 +233,7 @@ def test_interrupting_the_kernel_stops_a_run_for_real(
     appears(began)
     ended.unlink()
     pressed = explorer.notebook.interrupt()
-    explorer.wait_for_line(re.compile(r"^cancelled after \d+\.\d\d s \(real\)"))
+    explorer.wait_for_line(STOPPED)
     took = float(ended.read_text()) - pressed
     say(f"■ stops a run for real ({'holding' if holds else 'waiting'}) within {took:.2f} s")
     assert took < 0.5

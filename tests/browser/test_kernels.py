@@ -5,14 +5,13 @@ A kernel with subshells (ipykernel 7) answers at once, on another thread, unless
 nothing may be lost, and at the end the screen shows what `simulate` says.
 """
 
-import re
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from conftest import COMMS, Server
-from driver import COUNTED, DRAWN, PATIENCE, SIMULATED, Explorer, Notebook, notebook, wait
+from driver import COUNTED, DRAWN, PATIENCE, SIMULATED, STOPPED, Explorer, Notebook, notebook, wait
 from playwright.sync_api import expect
 
 STORY = """
@@ -97,7 +96,7 @@ def test_run_for_real_and_stop_work_while_a_cell_awaits(
     if not at_once:
         go.touch()
     explorer.stop.click()  # it would take half a minute
-    explorer.wait_for_line(re.compile(r"^cancelled after \d+\.\d\d s \(real\)"))
+    explorer.wait_for_line(STOPPED)
     expect(explorer.stop).to_be_disabled(timeout=PATIENCE)
     go.touch()
     wait(explorer.page, COUNTED)

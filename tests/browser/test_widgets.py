@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driver import COMPARED, PATIENCE, Explorer, Notebook, Replay, wait
+from driver import COMPARED, PATIENCE, STOPPED, TIME, Explorer, Notebook, Replay, wait
 from playwright.sync_api import expect
 
 NOTEBOOKS = sorted(path.name for path in Path("notebooks").resolve().glob("*.ipynb"))
@@ -122,7 +122,7 @@ def pin_and_compare(explorer: Explorer, check: Callable[..., None]) -> None:
 
 def run_for_real_and_stop(explorer: Explorer) -> None:
     """*Stop* ends a long run, a short one ends by itself; the next move is fast-forward again."""
-    real = re.compile(r"^(failed after )?\d+\.\d\d s \(real\)(?! so far)")  # the end of one
+    real = re.compile(rf"^(failed after )?{TIME}(?! so far)")  # the end of one
     for name, what in explorer.controls.items():
         if "max" in what:
             explorer.set(name, what["max"])
@@ -134,7 +134,7 @@ def run_for_real_and_stop(explorer: Explorer) -> None:
     explorer.agrees()
     explorer.play.click()
     explorer.stop.click()  # as soon as it can be: some runs take but a second
-    explorer.wait_for_line(re.compile(r"^cancelled after \d+\.\d\d s \(real\)"))
+    explorer.wait_for_line(STOPPED)
     expect(explorer.stop).to_be_disabled(timeout=PATIENCE)
     for name, what in explorer.controls.items():
         if what["kind"] == "IntSlider":

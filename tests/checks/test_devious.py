@@ -666,7 +666,7 @@ async def tell_as_completed(files, tell):
 async def tell_by_callbacks(files, tell):
     tasks = start(files)
     for file, task in zip(files, tasks, strict=True):
-        task.add_done_callback(lambda task, file=file: tell(file))
+        task.add_done_callback(lambda task, file=file: task.cancelled() or tell(file))
     return await asyncio.gather(*tasks)
 
 

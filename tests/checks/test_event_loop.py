@@ -1,6 +1,8 @@
-"""The checks of notebook 02: they tell a right answer from a plausible one."""
+"""The checks of notebook 02 tell a right answer from a plausible one, and what it says holds."""
 
 import asyncio
+import subprocess
+import sys
 import threading
 import time
 from collections import deque
@@ -396,3 +398,18 @@ def test_a_loop_that_never_ends_is_stopped():
     assert "never ended" in repr(check_loop(loop_endless))
     assert time.monotonic() - start < 30
     assert set(threading.enumerate()) <= before
+
+
+def test_the_original_nest_asyncio_serves_up_to_python_3_13():
+    """From 3.14 on, a timeout fails under it: so the notebook takes its fork there."""
+    pytest.importorskip("nest_asyncio")
+    program = """
+import asyncio, nest_asyncio
+nest_asyncio.apply()
+async def main():
+    async with asyncio.timeout(9):
+        await asyncio.sleep(0)
+asyncio.run(main())
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (ran.returncode == 0) == (sys.version_info < (3, 14)), ran.stderr

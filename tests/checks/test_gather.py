@@ -149,8 +149,21 @@ class Tell:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(load_data(file)) for file in files]
             for file, task in zip(files, tasks, strict=True):
-                task.add_done_callback(lambda task, file=file: tell(file))
+                task.add_done_callback(lambda task, file=file: task.cancelled() or tell(file))
         return tuple(task.result() for task in tasks)
+
+    @staticmethod
+    async def by_as_completed(files, tell):
+        async def one(number):
+            return number, await load_data(files[number])
+
+        results = [None] * len(files)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(number)) for number in range(len(files))]
+            for earliest in asyncio.as_completed(tasks):
+                number, results[number] = await earliest
+                tell(files[number])
+        return results
 
     @staticmethod
     async def stub(files, tell):
@@ -237,6 +250,53 @@ class Tell:
             tasks.append(asyncio.create_task(load_data(file)))
             tasks[-1].add_done_callback(lambda task: tell(file))  # noqa: B023 - that is the bug
         return await asyncio.gather(*tasks)
+
+    @staticmethod
+    async def tells_in_a_finally(files, tell):
+        async def one(file):
+            try:
+                return await load_data(file)
+            finally:
+                tell(file)
+
+        return await asyncio.gather(*(one(file) for file in files))
+
+    @staticmethod
+    async def tells_of_the_cancelled(files, tell):
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(load_data(file)) for file in files]
+            for file, task in zip(files, tasks, strict=True):
+                task.add_done_callback(lambda task, file=file: tell(file))
+        return [task.result() for task in tasks]
+
+    @staticmethod
+    async def loads_nothing(files, tell):
+        async def one(file):
+            await asyncio.sleep(load_seconds(file))
+            tell(file)
+            return file.replace(".csv", " images")
+
+        return await asyncio.gather(*(one(file) for file in files))
+
+    @staticmethod
+    async def forgets_the_star(files, tell):
+        return await asyncio.gather([load_data(file) for file in files])
+
+    @staticmethod
+    async def forgets_the_star_of_a_generator(files, tell):
+        return await asyncio.gather(load_data(file) for file in files)
+
+    @staticmethod
+    async def waits_for_no_file(files, tell):
+        async with asyncio.TaskGroup() as group:
+            tasks = {group.create_task(load_data(file)): file for file in files}
+            pending = set(tasks)
+            while True:
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    tell(tasks[task])
+                if not pending:
+                    return [task.result() for task in tasks]
 
     @staticmethod
     async def tells_nobody(files, tell):
@@ -384,6 +444,12 @@ HINTS = {
     Tell.forgets_to_return: "without a return gives None; try: return data, in the coroutine",
     Tell.hands_back_the_tasks: "result 1 is a task; wanted 'monday1 images'; try: task.result()",
     Tell.tells_the_last_of_the_loop: "told 0 times, and monday3.csv 3 times; a function",
+    Tell.tells_in_a_finally: "'monday1.csv' was told, though it was cancelled before it was loaded",
+    Tell.tells_of_the_cancelled: "in a done callback, if not task.cancelled()",
+    Tell.loads_nothing: "0 loads of 3 files; load_data loads a file; try: data = await load_data",
+    Tell.forgets_the_star: "asyncio.gather takes no list; try: a star",
+    Tell.forgets_the_star_of_a_generator: "something else stands where a coroutine should",
+    Tell.waits_for_no_file: "there is no file, or nobody is pending, and asyncio.wait refuses an",
     Tell.tells_nobody: "monday1.csv was told 0 times; each file is told once; try: tell(file)",
     Tell.hands_back_too_few: "saw 2 results for 3 items",
     Through.stub: "a file waited for another one",

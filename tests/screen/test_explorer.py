@@ -1163,8 +1163,8 @@ def test_a_program_without_end_leaves_the_axis_as_it_was(monkeypatch: pytest.Mon
 
 def old(explorer: Any) -> tuple[bool, bool]:
     """Whether the line and the picture look old."""
-    line, picture = explorer.line, explorer.picture
-    return "shows-old" in line._dom_classes, "shows-old" in picture._dom_classes
+    classes = explorer.line._dom_classes
+    return "shows-old" in classes, "shows-old-picture" in classes
 
 
 def test_what_is_older_than_the_controls_looks_so() -> None:

@@ -610,6 +610,25 @@ def test_thin_lanes_are_marked_by_sign_failed_ones_by_name() -> None:
     assert {"✖ ValueError", "■ cancelled"} <= set(legend(figure))
 
 
+def test_no_words_lie_on_the_bar_of_another_lane() -> None:
+    """Of ten lanes that failed early, those whose neighbours go on are marked by a sign."""
+
+    async def request(number: int) -> None:
+        await asyncio.sleep(0.1)
+        if number >= 40:
+            raise ConnectionError
+        await asyncio.sleep(1)
+
+    async def main() -> None:
+        await asyncio.gather(*map(request, range(50)), return_exceptions=True)
+
+    marks = dict(signs(timeline(simulate(main)).axes[0]))
+    rows = sorted(marks)
+    told = [row for row in rows if marks[row] == "✖ ConnectionError"]
+    assert len(rows) == 10 and told
+    assert min(told) > rows[0]
+
+
 def test_where_no_time_passed_the_axis_counts_steps() -> None:
     """Each step is as wide as any other, and between them who is ready, and who waits."""
 
@@ -741,6 +760,16 @@ def test_compare_shares_one_axis_and_keeps_the_colours() -> None:
     assert b.seconds in [line.get_xdata()[0] for line in figure.axes[1].lines]
     scales = [ax.transData.transform((1, 0))[0] for ax in figure.axes]
     assert scales[0] == scales[1]
+
+
+def test_a_run_without_time_is_compared_on_the_axis_of_the_other() -> None:
+    """Steps and seconds do not share an axis."""
+    none, some = simulate(asyncio.sleep, 0), simulate(asyncio.sleep, 0.04)
+    figure = compare(none, some)
+    assert [axes.get_xlabel() for axes in figure.axes] == ["milliseconds"] * 2
+    assert figure.axes[0].get_xlim() == figure.axes[1].get_xlim() == (0, pytest.approx(0.0404))
+    assert boxes(figure.axes[0]) == set()
+    assert [axes.get_xlabel() for axes in compare(none, none).axes] == ["steps"] * 2
 
 
 # --- Curves --------------------------------------------------------------------------------

@@ -18,11 +18,11 @@ BEGIN = f"""
 import asyncio, builtins, signal, sys, time
 sys.path[:0] = [{str(FOLDER.parent)!r}, {str(FOLDER)!r}]
 from helpers import explore, record, simulate
-from helpers.screen import explorer
+from helpers.screen import experiment
 from worst.functions import *
 
-if hasattr(explorer, "_PATIENCE"):
-    explorer._PATIENCE = 0.5  # real seconds, as below
+assert experiment._PATIENCE
+experiment._PATIENCE = 0.5  # real seconds, as below
 
 def world():
     return {{
