@@ -1,4 +1,10 @@
-"""The world: what the course's coroutines work on."""
+"""The world: what the course's coroutines work on.
+
+The servers are loaded when they are asked for: they bring libraries with them.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from .data import COLUMNS, DataError, Prepared, prepare
 from .infer import Model, infer, infer_seconds, infer_shard, predict, train_model
@@ -11,12 +17,25 @@ from .load import (
     read_shard,
     uneven_seconds,
 )
+from .service import Refused, Service
+
+if TYPE_CHECKING:
+    from .api import Api, serve
+    from .database import NoDatabase, postgres
+    from .llm import CHAT_MODEL, EMBEDDING_MODEL, Llm
 
 __all__ = [
+    "CHAT_MODEL",
     "COLUMNS",
+    "EMBEDDING_MODEL",
+    "Api",
     "DataError",
+    "Llm",
     "Model",
+    "NoDatabase",
     "Prepared",
+    "Refused",
+    "Service",
     "Shard",
     "ShardError",
     "infer",
@@ -25,9 +44,31 @@ __all__ = [
     "load_data",
     "load_seconds",
     "load_shard",
+    "postgres",
     "predict",
     "prepare",
     "read_shard",
+    "serve",
     "train_model",
     "uneven_seconds",
 ]
+
+_LATER = {
+    "Api": ".api",
+    "serve": ".api",
+    "NoDatabase": ".database",
+    "postgres": ".database",
+    "CHAT_MODEL": ".llm",
+    "EMBEDDING_MODEL": ".llm",
+    "Llm": ".llm",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LATER[name], __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
