@@ -50,7 +50,7 @@ ORDER = {
         "verdict",
         "answers",
         "doubles",
-        "coroutines event_loop exceptions gather semaphores pipelines",
+        "blocking coroutines event_loop exceptions gather semaphores pipelines",
     ],
 }
 FACE = "__init__"

@@ -1,5 +1,6 @@
 """One `check_…` for each exercise of the course, by notebook."""
 
+from .blocking import check_io_bound
 from .coroutines import check_drive, check_labels
 from .event_loop import check_loop, check_polite
 from .exceptions import check_load_or_default, check_try_again
@@ -10,6 +11,7 @@ from .semaphores import check_label_all, check_load_per_server
 __all__ = [
     "check_drive",
     "check_first_result",
+    "check_io_bound",
     "check_label_all",
     "check_labels",
     "check_load_and_tell",
