@@ -50,7 +50,7 @@ ORDER = {
         "verdict",
         "answers",
         "doubles",
-        "blocking coroutines event_loop exceptions gather semaphores pipelines",
+        "apis blocking coroutines event_loop exceptions gather semaphores pipelines",
     ],
 }
 FACE = "__init__"

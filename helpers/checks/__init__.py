@@ -1,5 +1,6 @@
 """One `check_…` for each exercise of the course, by notebook."""
 
+from .apis import check_load_politely
 from .blocking import check_io_bound
 from .coroutines import check_drive, check_labels
 from .event_loop import check_loop, check_polite
@@ -18,6 +19,7 @@ __all__ = [
     "check_load_infer_save",
     "check_load_or_default",
     "check_load_per_server",
+    "check_load_politely",
     "check_loop",
     "check_polite",
     "check_through_all",

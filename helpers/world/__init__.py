@@ -14,6 +14,7 @@ from .load import (
     load_data,
     load_seconds,
     load_shard,
+    parse_shard,
     read_shard,
     uneven_seconds,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "load_data",
     "load_seconds",
     "load_shard",
+    "parse_shard",
     "postgres",
     "predict",
     "prepare",

@@ -20,6 +20,7 @@ __all__ = [
     "load_data",
     "load_seconds",
     "load_shard",
+    "parse_shard",
     "read_shard",
     "uneven_seconds",
 ]
@@ -152,13 +153,26 @@ def read_shard(path: str | Path) -> Shard:
     >>> shard.images.shape, shard.labels[:5].tolist()
     ((100, 64), [1, 2, 3, 4, 5])
     """
-    import numpy as np
+    try:
+        content = Path(path).read_bytes()
+    except (FileNotFoundError, IsADirectoryError) as error:
+        what = f"{error.strerror}; expected a CSV shard, as prepare() makes them"
+        raise type(error)(error.errno, what, str(path)) from None
+    return _shard(path, content)
 
-    lines = _lines(path)
-    if fault := _find_fault(lines):
-        raise ShardError(f"{path}, {fault}")
-    values = np.loadtxt(lines[1:], np.uint8, delimiter=",", ndmin=2)
-    return Shard(Path(path).name, values[:, :-1].copy(), values[:, -1].astype(np.int64))
+
+def parse_shard(name: str, content: bytes) -> Shard:
+    """Make a shard of the bytes that its file holds, wherever they come from.
+
+    Returns and raises what `read_shard` does, once the file is read.
+
+    Examples
+    --------
+    >>> from helpers.world.data import prepare
+    >>> parse_shard("dataset1.csv", prepare("data").files[0].read_bytes())
+    Shard('dataset1.csv', 100 images)
+    """
+    return _shard(name, content)
 
 
 async def load_shard(path: str | Path) -> Shard:
@@ -175,12 +189,19 @@ async def load_shard(path: str | Path) -> Shard:
     return await asyncio.to_thread(read_shard, path)
 
 
-def _lines(path: str | Path) -> list[str]:
+def _shard(path: str | Path, content: bytes) -> Shard:
+    import numpy as np
+
+    lines = _lines(path, content)
+    if fault := _find_fault(lines):
+        raise ShardError(f"{path}, {fault}")
+    values = np.loadtxt(lines[1:], np.uint8, delimiter=",", ndmin=2)
+    return Shard(Path(path).name, values[:, :-1].copy(), values[:, -1].astype(np.int64))
+
+
+def _lines(path: str | Path, content: bytes) -> list[str]:
     try:
-        text = Path(path).read_bytes().decode("utf-8-sig")  # spreadsheets put a signature first
-    except (FileNotFoundError, IsADirectoryError) as error:
-        what = f"{error.strerror}; expected a CSV shard, as prepare() makes them"
-        raise type(error)(error.errno, what, str(path)) from None
+        text = content.decode("utf-8-sig")  # spreadsheets put a signature first
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         seen = f"the byte 0x{error.object[error.start]:02x}"

@@ -20,6 +20,7 @@ from helpers.world.load import (
     load_data,
     load_seconds,
     load_shard,
+    parse_shard,
     read_shard,
     uneven_seconds,
 )
@@ -93,6 +94,18 @@ def test_read_shard_gives_the_images_of_the_file(tmp_path: Path) -> None:
         assert shard.images.shape == (142, 64) and shard.labels.shape == (142,)
         assert shard.images.dtype == np.uint8 and shard.labels.dtype == np.int64
         assert shard.images.flags.writeable and shard.images.flags.c_contiguous
+
+
+def test_bytes_from_elsewhere_are_read_as_a_file_is(tmp_path: Path) -> None:
+    """The same shard, and the same words about a fault, whatever the name."""
+    path = prepare(tmp_path).files[0]
+    one, other = read_shard(path), parse_shard(path.name, path.read_bytes())
+    assert other.name == one.name
+    assert np.array_equal(other.images, one.images) and np.array_equal(other.labels, one.labels)
+    with pytest.raises(
+        ShardError, match=r"^far/away, line 1: expected the header .* an empty file"
+    ):
+        parse_shard("far/away", b"")
 
 
 def test_repr_is_short_and_stable(tmp_path: Path) -> None:
