@@ -83,8 +83,7 @@ def _serve(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:]:
-        _serve(sys.argv[1])
-    else:
-        with tempfile.TemporaryDirectory(prefix="postgres-") as temporary:
-            _serve(temporary)
+    with tempfile.TemporaryDirectory(prefix="postgres-") as temporary:
+        tempfile.tempdir = temporary  # where the package puts a lock, and leaves it
+        _serve(sys.argv[1] if sys.argv[1:] else str(Path(temporary, "data")))
+    os._exit(0)  # else the package would lock once more, and make the folder anew for that

@@ -46,8 +46,11 @@ def test_examples() -> None:
 
 @has_wheel
 @pytest.mark.parametrize("fails", [False, True])
-def test_it_leaves_nothing_behind(fails: bool) -> None:
-    """No process and no folder, also after an error in the block."""
+def test_it_leaves_nothing_behind(
+    fails: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No process, no folder and no lock, also after an error in the block."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     address = ""
 
     async def main() -> None:
@@ -62,7 +65,7 @@ def test_it_leaves_nothing_behind(fails: bool) -> None:
     except ZeroDivisionError:
         assert fails
     assert address and not running(folder_of(address))
-    assert not Path(folder_of(address)).exists()
+    assert not list(tmp_path.iterdir())
 
 
 @has_wheel
