@@ -299,6 +299,7 @@ def test_pin_compares_with_what_comes_next() -> None:
     assert explorer.picture.value == logic.png(expected)
     assert text(explorer) == repr(other)
     explorer.pin.click()
+    settled(explorer)
     explorer.controls["at_once"].value = True
     settled(explorer)
     assert explorer.pin.description == "Pin as A"
@@ -1143,6 +1144,26 @@ def test_the_axis_grows_in_round_steps_and_never_shrinks(monkeypatch: pytest.Mon
         settled(explorer)
     axis = [0.7, 1.5, 1.5, 1.5, 15.0, None, 20.0, 20.0, 30.0]
     assert [end and round(end, 9) for end in seen] == axis
+
+
+def test_the_axis_shrinks_to_what_is_compared() -> None:
+    """Two short runs could not be told apart on the axis of a long one before them."""
+    explorer = explore(waits, seconds=widgets.FloatText(50.0))
+    ends = []
+
+    def after(act: Callable[[], Any]) -> None:
+        act()
+        settled(explorer)
+        ends.append(round(explorer.experiment.axis, 9))
+
+    for act in (
+        partial(setattr, explorer.controls["seconds"], "value", 2.4),
+        explorer.pin.click,
+        partial(setattr, explorer.controls["seconds"], "value", 1.7),
+        explorer.pin.click,
+    ):
+        after(act)
+    assert ends == [50.0, 3.0, 3.0, 2.0]
 
 
 def test_a_program_without_end_leaves_the_axis_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
