@@ -725,6 +725,33 @@ def test_prints_are_shown_bounded_and_escaped(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().out == ""
 
 
+async def says(files: int) -> None:
+    if files > 2:
+        print("many")  # noqa: T201
+
+
+def test_there_is_room_for_prints_before_the_first_one() -> None:
+    """Of a function that may print, itself or by way of another; so that nothing jumps."""
+    others = {"says": says}
+
+    async def by_name(files: int) -> None:
+        await others["says"](files)
+
+    async def within(files: int) -> None:
+        async def one() -> None:
+            await by_name(files)
+
+        await one()
+
+    for function in (says, by_name, within, partial(within)):
+        explorer = explore(function, files=(1, 3))
+        room = explorer.printed.value
+        assert "height: 8em" in room and "many" not in room
+        explorer.controls["files"].value = 3
+        assert "many" in settled(explorer).printed.value
+    assert explore(short, parts=(1, 3)).printed.value == ""
+
+
 def test_prints_of_a_real_run_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
     """They are below the picture as well."""
 
@@ -763,9 +790,10 @@ def test_controls_that_do_not_fit_are_refused(controls: dict[str, Any], message:
 
 
 def test_a_range_the_wrong_way_round_is_refused() -> None:
-    """As `interact` refuses it."""
-    with pytest.raises(ValueError, match="20"):
-        explore(story, files=(20, 1), at_once=True)
+    """It says which number is to come first."""
+    for wrong, mend in {(20, 1): "(1, 20)", (0.5, 0.1, 0.1): "(0.1, 0.5)"}.items():
+        with pytest.raises(ValueError, match=re.escape(f"the smaller one, as in files={mend}")):
+            explore(story, files=wrong, at_once=True)
 
 
 # --- Whatever it raises --------------------------------------------------------------------
