@@ -223,3 +223,35 @@ def test_what_is_old_looks_so(make: Callable[..., Notebook], lab: Server) -> Non
     go.touch()
     for part in parts:
         expect(part).to_have_css("opacity", "1")
+
+
+AWAITS = """
+print("awaiting")
+while not Path("go").exists():
+    await asyncio.sleep(0.05)
+"""
+
+
+def test_what_waits_for_a_cell_looks_old(make: Callable[..., Notebook], lab: Server) -> None:
+    """A move that the kernel has yet to hear of: the explorer in hand pales, and no other."""
+    go = Path(lab.folder, "go")
+    go.unlink(missing_ok=True)
+    opened = make(STORY, TWO, TWO, AWAITS)
+    for number in range(3):
+        opened.run_cell(number)
+    one, other = opened.explorers()
+    opened.page.evaluate(
+        """() => {
+            jupyterapp.shell.currentWidget.content.activeCellIndex = 3;
+            jupyterapp.commands.execute('notebook:run-cell');
+        }"""
+    )
+    opened.page.get_by_text("awaiting", exact=True).wait_for()
+    one.press("files", "ArrowRight")
+    for part in one.picture, one.box.locator(".explore-line"):
+        expect(part).to_have_css("opacity", "0.4")
+    expect(one.box.locator(".shows-busy")).to_be_visible()
+    expect(other.picture).to_have_css("opacity", "1")
+    go.touch()
+    expect(one.picture).to_have_css("opacity", "1")
+    one.agrees()
