@@ -24,6 +24,7 @@ _STYLE = """<style>
     .shows-run:focus-within :is(.explore-line, .explore-picture) {
     opacity: 0.4; transition: opacity 0s 0.5s }
 .shows-failed::before { content: "✘ " }
+.replay-source, .replay-lanes { background: white }
 .explore-line .widget-html-content { line-height: 18px }
 .shows-run { position: relative }
 .shows-busy { display: none; position: absolute; top: 0; right: 0; z-index: 1; margin: 0;

@@ -192,4 +192,4 @@ def play(notebook: Notebook, game: str) -> None:
         notebook.wait_for(f"{game}.game.asked == {asked + 1}")
         picks += 1
     expect(box).to_contain_text(f"The end: {picks - 1} of {picks} right at the first pick.")
-    expect(box.locator("img")).to_be_visible()
+    expect(box.locator(".widget-image")).to_be_visible()
