@@ -3,6 +3,7 @@
 In JupyterLab with the file browser open, at the two sizes that most classrooms have.
 """
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -196,6 +197,27 @@ def test_shift_enter_leaves_what_a_cell_shows_in_view(make: Callable[..., Notebo
             if min(at) < -1:
                 unseen.append((turn, number, at))
     assert unseen == []
+
+
+def test_the_answer_is_covered_until_the_guess_was_tried(
+    open_notebook: Callable[[str], Notebook], lab: Server
+) -> None:
+    """The prose after what a *Predict* asks for shows when that has been run; a heading, always."""
+    cells = json.loads(notebook("guess = 1", "guess + 1", "2 + 2"))
+    prose = ["**Predict.** Which?", "**What just happened?** Two.", "Four.", "## Next"]
+    for at, text in zip((0, 3, 5, 6), prose, strict=True):
+        cell = {"cell_type": "markdown", "id": f"prose-{at}", "metadata": {}, "source": text}
+        cells["cells"].insert(at, cell)
+    Path(lab.folder, "covered.ipynb").write_text(json.dumps(cells))
+    opened = open_notebook("covered.ipynb")
+    rendered = opened.page.locator(".jp-MarkdownCell .jp-RenderedHTMLCommon > :is(p, h2)")
+    expect(rendered).to_have_count(len(prose))
+    shown = rendered.all()
+    visible = [[text.is_visible() for text in shown]]
+    for number in (1, 2):
+        opened.run_cell(number)
+        visible.append([text.is_visible() for text in shown])
+    assert visible == [[True, False, True, True]] * 2 + [[True] * 4]
 
 
 SLOW = """
