@@ -183,7 +183,7 @@ def check_polite(polite: Callable[..., Any]) -> None:
     >>> async def polite(work, chunks):
     ...     return [work(chunk) for chunk in chunks]
     >>> check_polite(polite)
-    not yet: others waited for 2 chunks in a row; wanted 1; try: what puts you last in the queue
+    ✘ not yet: others waited for 2 chunks in a row; wanted 1; try: what puts you last in the queue
     """
     plans: list[list[Any]] = [list("ab"), list("abcde"), ["a"], [], list("abaa"), ["a", *FALSY]]
     for chunks in plans:

@@ -195,7 +195,7 @@ def loop_too_many(*coroutines, clock, wait):
 @pytest.mark.parametrize("answer", [a_loop, loop_by_sorting])
 def test_loop_right(answer):
     """Two right loops of different kinds."""
-    assert repr(check_loop(answer)) == "ok"
+    assert repr(check_loop(answer)) == "✔ ok"
 
 
 @pytest.mark.parametrize(
@@ -386,7 +386,7 @@ def polite_plain(work, chunks):
 )
 def test_polite_right(answer):
     """Right ones of different kinds."""
-    assert repr(check_polite(answer)) == "ok"
+    assert repr(check_polite(answer)) == "✔ ok"
 
 
 @pytest.mark.parametrize(
