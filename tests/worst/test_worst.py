@@ -123,7 +123,7 @@ def test_talking_takes_no_time(what: str, kernels: list[Kernel]) -> None:
     defined = f"async def talk(n=1):\n    {TALKERS[what]}\n    await asyncio.sleep(0.01)"
     assert kernel.run(defined)["status"] == "ok"
     reply = kernel.run("simulate(talk)")
-    assert reply["data"]["text/plain"].startswith("0.01 s"), reply["data"]["text/plain"]
+    assert reply["data"]["text/plain"].startswith("10 ms"), reply["data"]["text/plain"]
     assert "RealIO" not in reply["stderr"], reply["stderr"]
     assert "(real)" in kernel.run("await record(talk())")["data"]["text/plain"]
     check_answer(kernel, what)
