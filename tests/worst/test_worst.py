@@ -4,6 +4,7 @@ Each is simulated, awaited with `record` where it would end or could be interrup
 well, and put under a slider; after each cell the kernel answers within two seconds.
 """
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,9 @@ import pytest
 from worst.functions import WORST
 from worst.kernel import FOLDER, Kernel
 
+NAMES = sorted(WORST, key=lambda name: WORST[name].burns)
+if int(os.environ.get("THOROUGH", "1")) < 2:
+    NAMES = [name for at, name in enumerate(NAMES) if at % 9 < 5]  # all: make test-all
 ANSWER = 2  # real seconds for 1 + 1, whatever else is going on
 EXITS = {"SystemExit", "KeyboardInterrupt", "GeneratorExit", "CancelledError"}
 TIMES = ("time", "monotonic", "perf_counter", "sleep", "time_ns", "monotonic_ns", "perf_counter_ns")
@@ -73,7 +77,7 @@ def check_cell(reply: dict[str, Any], code: str) -> None:
         assert fault not in reply["stderr"], f"{code}: {reply['stderr'][-3000:]}"
 
 
-@pytest.mark.parametrize("name", sorted(WORST, key=lambda name: WORST[name].burns))
+@pytest.mark.parametrize("name", NAMES)
 def test_the_kernel_lives(name: str, kernels: list[Kernel]) -> None:
     """Whatever is run, there is an answer, and the kernel answers the next question."""
     awaited, burns = WORST[name]
@@ -131,5 +135,5 @@ def test_talking_takes_no_time(what: str, kernels: list[Kernel]) -> None:
 
 def test_they_are_many() -> None:
     """There are at least forty, and most can be awaited in a cell."""
-    assert len(WORST) >= 40
+    assert len(NAMES) >= 40
     assert sum(each.awaited != "never" for each in WORST.values()) >= 30
