@@ -29,7 +29,7 @@ EXTRA = PROJECT["optional-dependencies"]
 ADDRESS = re.compile(r"(?P<server>http://127[.\d]+:\d+)(?P<page>/\S*)\?(?P<token>token=\w+)")
 QUIET = re.compile(
     r"(new|updated|kept|removed)  +\S+\.ipynb|JupyterLab is starting"
-    r"|\[C .* ServerApp\] *$|\s*$|\s+To access the server, open this file|\s+file:///"
+    r"|\[C .* ServerApp\] *$|\s*$|\s+To access the server, open this file|\s+file:/"
     r"|\s+Or copy and paste one of these|\s+http://"
 )
 # A user's own configuration of Jupyter, for work of theirs elsewhere.
