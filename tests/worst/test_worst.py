@@ -17,8 +17,10 @@ if int(os.environ.get("THOROUGH", "1")) < 2:
     NAMES = [name for at, name in enumerate(NAMES) if at % 9 < 5]  # all: make test-all
 SIMULATE = """
 began = time.perf_counter()
-run = simulate({}, patience=0.5)
-took = time.perf_counter() - began
+try:
+    run = simulate({}, patience=0.5)
+finally:
+    took = time.perf_counter() - began
 run
 """
 ANSWER = 2  # real seconds for 1 + 1, whatever else is going on
