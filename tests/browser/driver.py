@@ -16,6 +16,19 @@ RUN_ALL = 240_000
 TIME = r"\d[\d.,]* [mµ]?s \(real\)"
 STOPPED = re.compile(f"^cancelled after {TIME}")
 
+# The cell of a program whose parts wait for their turn.
+STORY = """
+import asyncio
+from helpers import explore, load_data, simulate
+
+async def story(files=3, limit=2):
+    gate = asyncio.Semaphore(limit)
+    async def one(file):
+        async with gate:
+            return await load_data(file)
+    return await asyncio.gather(*(one(f"dataset{n}.csv") for n in range(1, files + 1)))
+"""
+
 # Waits for the kernel of the notebook in front to have nothing to do.
 IDLE = """() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel
     ?.status === 'idle'"""

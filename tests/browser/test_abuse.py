@@ -7,23 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driver import PATIENCE, STOPPED, TIME, Explorer, Notebook, notebook
+from driver import PATIENCE, STOPPED, STORY, TIME, Explorer, Notebook, notebook
 from playwright.sync_api import expect
 
 Open = Callable[[str], Notebook]
 REAL = re.compile(f"^{TIME}")
 
-STORY = """
-import asyncio
-from helpers import explore, load_data, simulate
-
-async def story(files=3, limit=2):
-    gate = asyncio.Semaphore(limit)
-    async def one(file):
-        async with gate:
-            return await load_data(file)
-    return await asyncio.gather(*(one(f"dataset{n}.csv") for n in range(1, files + 1)))
-"""
 EXPLORE = "explore(story, files=(1, 40), limit=(1, 10))"
 
 

@@ -10,22 +10,13 @@ from typing import Any
 
 import pytest
 from conftest import Server
-from driver import Explorer, Notebook, notebook, wait
+from driver import STORY, Explorer, Notebook, notebook, wait
 from playwright.sync_api import expect
 
 LANES = 1, 10, 40, 200
-STORY = """
-import asyncio
+MANY = f"""
 from pathlib import Path
-from helpers import explore, load_data, simulate
-
-async def story(files=3, limit=2):
-    gate = asyncio.Semaphore(limit)
-    async def one(file):
-        async with gate:
-            return await load_data(file)
-    return await asyncio.gather(*(one(f"dataset{n}.csv") for n in range(1, files + 1)))
-
+{STORY}
 async def many(files=3, limit=2, way="all", fail=False):
     for _ in range(3 if way == "all" else 1):
         await story(files, limit)
@@ -114,7 +105,7 @@ def places(explorer: Explorer) -> dict[str, Any]:
 
 def test_all_of_it_is_seen_together_whatever_it_shows(make: Callable[..., Notebook]) -> None:
     """Controls, line, picture: at once in view, equally high, sharp, and with no bar to scroll."""
-    opened = make(STORY, TWO, FOUR)
+    opened = make(MANY, TWO, FOUR)
     opened.run_all()
     for explorer in opened.explorers():
         heights = set()
@@ -139,7 +130,7 @@ def test_all_of_it_is_seen_together_whatever_it_shows(make: Callable[..., Notebo
 
 def test_nothing_moves_during_a_drag(make: Callable[..., Notebook]) -> None:
     """From one lane to 200 and back: where it is and how high, at each frame."""
-    opened = make(STORY, TWO)
+    opened = make(MANY, TWO)
     opened.run_all()
     (explorer,) = opened.explorers()
     explorer.box.evaluate(TOP)
@@ -159,7 +150,7 @@ def test_shift_enter_leaves_what_a_cell_shows_in_view(make: Callable[..., Notebo
     """
     picture = "simulate(story, 12, 3)"
     cells = [
-        STORY,
+        MANY,
         TWO,
         LONG,
         picture,
@@ -182,7 +173,7 @@ def test_shift_enter_leaves_what_a_cell_shows_in_view(make: Callable[..., Notebo
             counted = f"""() => jupyterapp.shell.currentWidget.content.widgets[{number}]
                 .model.executionCount === {turn * len(cells) + number + 1}"""
             wait(page, counted)
-            if cell in (STORY, LONG, f"{LONG}\n{LONG}"):
+            if cell in (MANY, LONG, f"{LONG}\n{LONG}"):
                 continue
             output = page.locator(".jp-CodeCell").nth(number).locator(".jp-OutputArea").first
             expect(output.locator("img").first).to_be_visible()
@@ -233,7 +224,7 @@ def test_what_is_old_looks_so(make: Callable[..., Notebook], lab: Server) -> Non
     """The picture and the line pale while they are not those of the controls, and no longer."""
     go = Path(lab.folder, "go")
     go.unlink(missing_ok=True)
-    opened = make(STORY, SLOW)
+    opened = make(MANY, SLOW)
     opened.run_all()
     (explorer,) = opened.explorers()
     parts = explorer.picture, explorer.box.locator(".explore-line")
@@ -258,7 +249,7 @@ def test_what_waits_for_a_cell_looks_old(make: Callable[..., Notebook], lab: Ser
     """A move that the kernel has yet to hear of: the explorer in hand pales, and no other."""
     go = Path(lab.folder, "go")
     go.unlink(missing_ok=True)
-    opened = make(STORY, TWO, TWO, AWAITS)
+    opened = make(MANY, TWO, TWO, AWAITS)
     for number in range(3):
         opened.run_cell(number)
     one, other = opened.explorers()
