@@ -274,7 +274,8 @@ class Witness:
 
     def note(self, bad: bool, text: str) -> None:
         self.log.append(text)
-        if bad:
+        # A short test ends its kernel before JupyterLab has asked that for its debugger.
+        if bad and not text.startswith("Could not restore the debugger state: Canceled future"):
             self.problems.append(text)
 
     def check(self, url: str) -> None:
