@@ -14,7 +14,7 @@ INSTALLED = $(VENV)/installed
 TESTED = $(VENV)/installed-tests
 # By this name, lest `make -n` runs the rest of the line too.
 AGAIN = $(MAKE) --no-print-directory
-TESTS = $(RUN) -m pytest -n 3  # at a time: much of it waits
+TESTS = $(RUN) -m pytest -n 4  # at a time: much of it waits
 
 .PHONY: help install lab class test test-all lint types unit nbval browser notebooks picture bench clean
 

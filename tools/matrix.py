@@ -42,8 +42,8 @@ SHORT = {
     "perComm": ["tests/browser/test_kernels.py"],
 }
 PIP = ["-m", "pip", "--disable-pip-version-check", "install", "--no-compile", "--quiet"]
-TESTS = ["-n", "3", "--dist", "load", "--maxschedchunk", "1"]
-NBVAL = ["-n", "3", "--dist", "loadfile", "-p", "guard.plugin", "--nbval", "--nbval-current-env"]
+TESTS = ["-n", "4", "--dist", "load", "--maxschedchunk", "1"]
+NBVAL = ["-n", "4", "--dist", "loadfile", "-p", "guard.plugin", "--nbval", "--nbval-current-env"]
 NBVAL += ["--nbval-cell-timeout", "60", "--nbval-sanitize-with", "tests/guard/sanitize.cfg"]
 LIMIT = 1800  # seconds for one check; the longest takes a quarter of that
 

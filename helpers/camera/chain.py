@@ -38,6 +38,7 @@ from .texts import kind_name
 __all__ = [
     "SLEEP",
     "arguments",
+    "attributes_of",
     "call_below",
     "call_name",
     "follow_awaits",
@@ -375,12 +376,13 @@ def _name(value: Any) -> Any:
 
 def _of_class(kind: type, name: str) -> Any:
     for base in _mro_of(kind):  # as type itself knows them: a metaclass might run
-        attributes = _attributes_of(base)
+        attributes = attributes_of(base)
         if name in attributes:
             return attributes[name]
     return None
 
 
 _mro_of: Any = type.__dict__["__mro__"].__get__
-_attributes_of: Any = type.__dict__["__dict__"].__get__
+attributes_of: Any = type.__dict__["__dict__"].__get__
+"""What a class holds, as type itself knows it: nothing of the learner's runs."""
 _SLOTS = (MemberDescriptorType, type(inspect.getattr_static(namedtuple("_One", "name"), "name")))

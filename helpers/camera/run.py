@@ -298,7 +298,7 @@ class Run:
         """
         changes: dict[float, int] = {}
         for lane in self._lanes:
-            begin, end = self._events[lane][0][2], lane.end
+            begin, end = self._events_of(lane)[0][2], lane.end
             changes[begin] = changes.get(begin, 0) + 1
             if end is not None and end <= self._now:
                 changes[end] = changes.get(end, 0) - 1
@@ -434,9 +434,13 @@ class Run:
             mine.append((at // 4, log[at + 1], log[at + 2], log[at + 3]))
         return events
 
+    def _events_of(self, lane: LaneLog) -> list[tuple[int, State, float, Any]]:
+        # An interrupt may have come between the making of a lane and the first note of it.
+        return self._events.get(lane) or [(self._length // 4, "ready", self._now, None)]
+
     def _develop(self, lane: LaneLog) -> Lane:
         """Turn a lane's log into segments: each event lasts until the next one."""
-        events = self._events[lane]
+        events = self._events_of(lane)
         end = self._now if lane.end is None else min(lane.end, self._now)
         ends = [time for _, _, time, _ in events[1:]] + [end]
         active: list[CodeType] = []

@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from types import BuiltinMethodType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
 
-from .chain import is_own_file
+from .chain import attributes_of, is_own_file
 from .cpython import replace_method
 from .outside import REFUSING
 from .watches import ON_THE_CLOCK
@@ -145,7 +145,7 @@ def _is_taken(value: Any) -> bool:
 
 
 def _module_of(kind: type) -> Any:
-    return _attributes_of(kind).get("__module__")
+    return attributes_of(kind).get("__module__")
 
 
 def stand_in(value: Any) -> Any:
@@ -272,7 +272,7 @@ class _Search:
     def _object(self, thing: Any) -> None:
         with suppress(AttributeError):  # it has slots
             self.replace_items(object.__getattribute__(thing, "__dict__"))
-        for slot in _attributes_of(type(thing)).values():
+        for slot in attributes_of(type(thing)).values():
             if type(slot) is MemberDescriptorType:
                 try:
                     real = slot.__get__(thing)
@@ -284,7 +284,7 @@ class _Search:
                 self.visit(real)
 
     def _class(self, kind: type) -> None:
-        for name, value in list(_attributes_of(kind).items()):
+        for name, value in list(attributes_of(kind).items()):
             real = value.__func__ if type(value) is staticmethod else value
             if (fake := stand_in(real)) is not real:
                 fake = staticmethod(fake) if _is_taken(real) else fake
@@ -299,9 +299,5 @@ class _Search:
                 self.visit(value)
 
 
-def _attributes_of(kind: type) -> Any:
-    return type.__getattribute__(kind, "__dict__")
-
-
 def _is_named_tuple(kind: type) -> bool:
-    return issubclass(kind, tuple) and "_make" in _attributes_of(kind)
+    return issubclass(kind, tuple) and "_make" in attributes_of(kind)

@@ -109,6 +109,8 @@ def _expect_in_turn(plan: list[_Job], time: _Clock, told: str) -> None:
     hint = "a timer heap"
     if [when for when, _ in time.ends] == [when for when, _ in due]:  # only ties are wrong
         hint = "first come, first served: popleft, and a running number in the heap"
+    elif [job for _, job in time.ends] == [job for _, job in due]:  # only the times are wrong
+        hint = "wait until the first timer is due, and no longer"
     seen, wanted = (", ".join(f"{job} at {when:g} s" for when, job in e) for e in (time.ends, due))
     expect(False, f"{told}they ended so: {seen or 'never'}", f"wanted {wanted}", hint)
 
@@ -181,7 +183,7 @@ def check_polite(polite: Callable[..., Any]) -> None:
     >>> async def polite(work, chunks):
     ...     return [work(chunk) for chunk in chunks]
     >>> check_polite(polite)
-    not yet: others waited for 2 chunks in a row; wanted 1; try: what puts you last in the queue
+    ✘ not yet: others waited for 2 chunks in a row; wanted 1; try: what puts you last in the queue
     """
     plans: list[list[Any]] = [list("ab"), list("abcde"), ["a"], [], list("abaa"), ["a", *FALSY]]
     for chunks in plans:
@@ -204,7 +206,7 @@ def check_polite(polite: Callable[..., Any]) -> None:
         seen = f"the error of a chunk, {error_text(error)}, did not come out"
         if answer.error is not None:
             seen += f", but {error_text(answer.error)}"
-        expect(answer.error is error, seen, hint="no except, and work in no task")
+        expect(answer.error is error, seen, hint="no except, and no TaskGroup around work")
         expect_nothing_left(answer)
     expect_to_let_go(polite, _Work(), list("abcdefgh"), grace=3 * _CHUNK)
 

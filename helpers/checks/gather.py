@@ -63,7 +63,7 @@ def check_first_result(first_result: Callable[..., Any]) -> None:
     >>> async def first_result(files):
     ...     return await load_data(files[0])
     >>> check_first_result(first_result)
-    not yet: 1 in flight at most, of 2 files; all must be on their way before you wait; try: make a task of each file: asyncio.create_task
+    ✘ not yet: 1 in flight at most, of 2 files; all must be on their way before you wait; try: make a task of each file: asyncio.create_task
     """  # noqa: E501
     for day, count in ("monday", 2), ("tuesday", 9), ("friday", 30), ("sunday", 1):
         files = _files(day, count)
@@ -113,7 +113,7 @@ def check_load_and_tell(load_and_tell: Callable[..., Any]) -> None:
     >>> async def load_and_tell(files, tell):
     ...     return files
     >>> check_load_and_tell(load_and_tell)
-    not yet: monday1.csv was told 0 times; each file is told once; try: tell(file)
+    ✘ not yet: monday1.csv was told 0 times; each file is told once; try: tell(file)
     """
     twice = [*_files("friday", 3), "friday2.csv", "friday1.csv"]
     for files in _files("monday", 3), _files("tuesday", 12), _files("sunday", 1), twice, []:
@@ -186,7 +186,7 @@ def check_through_all(through_all: Callable[..., Any]) -> None:
     >>> async def through_all(files, stages):
     ...     return files
     >>> check_through_all(through_all)
-    not yet: 0 calls of 'load' for 4 files; each file passes each stage once; try: await stage(value) for each stage
+    ✘ not yet: 0 calls of 'load' for 4 files; each file passes each stage once; try: await stage(value) for each stage
     """  # noqa: E501
     for line in _lines():
         spy = Spy()

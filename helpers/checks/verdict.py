@@ -31,7 +31,7 @@ class Verdict:
     Examples
     --------
     >>> Verdict(), Verdict("saw 3 in flight; the limit is 2")
-    (ok, not yet: saw 3 in flight; the limit is 2)
+    (✔ ok, ✘ not yet: saw 3 in flight; the limit is 2)
     """
 
     def __init__(self, hint: str = "") -> None:
@@ -41,7 +41,7 @@ class Verdict:
         return not self.hint
 
     def __repr__(self) -> str:
-        return f"not yet: {self.hint}" if self.hint else "ok"
+        return f"✘ not yet: {self.hint}" if self.hint else "✔ ok"
 
 
 def check(judge: Callable[..., None]) -> Callable[..., Verdict]:
@@ -53,7 +53,7 @@ def check(judge: Callable[..., None]) -> Callable[..., Verdict]:
     ... def check_three(answer):
     ...     expect(answer == 3, f"saw {answer}", "there are 3 files", "count them")
     >>> check_three(2)
-    not yet: saw 2; there are 3 files; try: count them
+    ✘ not yet: saw 2; there are 3 files; try: count them
     """
 
     @functools.wraps(judge)

@@ -87,8 +87,9 @@ class Experiment:
 
     All pictures are equally high, and their time axis stands still, so that what is faster looks
     shorter: it ends where the longest run so far did, rounded up to one of 1, 1.5, 2, 3, 5, 7 and
-    10 seconds, or ten times that, and so on. It grows with a longer run and never shrinks; a
-    program that had to be stopped, as it has no end, does not count.
+    10 seconds, or ten times that, and so on. It grows with a longer run, and shrinks only when a
+    run is pinned or let go, to what is compared from then on; a program that had to be stopped, as
+    it has no end, does not count.
 
     Attributes
     ----------
@@ -157,6 +158,9 @@ class Experiment:
         """Keep the run that is shown, to compare the next ones with it, or let it go."""
         with self._lock:
             self.pinned = self.shown if self.pinned is None else None
+            self.axis = 0.0
+            if self.pinned is not None:
+                self._until(self.pinned[1])
         self.move(values)
 
     def wait_idle(self, seconds: float | None = None) -> bool:

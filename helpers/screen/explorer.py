@@ -6,11 +6,14 @@ import html
 import inspect
 import re
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from functools import partial
+from types import CodeType, FunctionType
 from typing import Any
 
 import ipywidgets as widgets
 
+from ..camera.chain import is_own
 from ..camera.clock import check_coroutine_function
 from ..camera.run import Run
 from ..camera.texts import plain
@@ -28,6 +31,11 @@ def explore(
     function: Callable[..., Coroutine[Any, Any, Any]], /, *, real: Any = None, **controls: Any
 ) -> Explorer:
     """Put a control on each argument of a coroutine function; each move runs it again.
+
+    All pictures are equally high, and their time axis stands still, so that what is faster looks
+    shorter. The axis ends where the longest run so far did, rounded up to 1, 1.5, 2, 3, 5, 7 or 10
+    seconds, or ten times that, and so on: it grows with a longer run and never shrinks. Run the
+    cell again for an axis of its own.
 
     Parameters
     ----------
@@ -47,6 +55,8 @@ def explore(
     ------
     TypeError
         If ``function`` returns no coroutine, or the controls do not fit its arguments.
+    ValueError
+        If the first number of a range is the larger one.
 
     Examples
     --------
@@ -91,6 +101,8 @@ class Explorer(PictureBox):
         self.experiment.begin(self.values())  # before there is a widget, which may not come to be
         controls = row(*self.controls.values(), flex_flow="row wrap")
         buttons = row(self.pin, self.play, self.stop, flex="none")
+        if _may_print(function) and not self.printed.value:
+            self.printed.value = _printed("")
         super().__init__([controls, row(buttons, self.line), self.picture, self.printed])
         for control in self.controls.values():
             control.observe(lambda change: self.experiment.move(self.values()), "value")
@@ -145,7 +157,16 @@ def _controls(function: Callable[..., Any], given: dict[str, Any]) -> dict[str, 
     controls = {}
     for name, abbreviation in given.items():
         default = getattr(parameters.get(name), "default", inspect.Parameter.empty)
-        control = widgets.interactive.widget_from_abbrev(_sendable(abbreviation), default)
+        try:
+            control = widgets.interactive.widget_from_abbrev(_sendable(abbreviation), default)
+        except ValueError:
+            if isinstance(abbreviation, tuple) and abbreviation[:1] > abbreviation[1:2]:
+                low, high = value(abbreviation[1]), value(abbreviation[0])
+                raise ValueError(
+                    f"explore() cannot make a slider for {name} of {value(abbreviation)}: the first"
+                    f" number must be the smaller one, as in {name}=({low}, {high})"
+                ) from None
+            raise
         if not isinstance(control, widgets.Widget):
             raise TypeError(
                 f"explore() cannot make a control for {name} of {value(abbreviation)}: give a range"
@@ -185,6 +206,32 @@ def _sendable(abbreviation: Any) -> Any:
     if isinstance(abbreviation, list) and any(isinstance(x, str) for x in abbreviation):
         return [(plain(x), x) if isinstance(x, str) else x for x in abbreviation]
     return abbreviation
+
+
+def _may_print(function: Any) -> bool:
+    """Whether it names print, or a function of the learner's that does: it needs the room."""
+    found = [_unwrapped(function)]
+    for each in found:
+        others: list[Any] = []
+        if type(each) is dict:
+            others = list(each.values())
+        elif type(each) is FunctionType and is_own(each.__code__):
+            names = _names(each.__code__)
+            if "print" in names:
+                return True
+            others = [each.__globals__.get(name) for name in names]
+            for cell in each.__closure__ or ():
+                with suppress(ValueError):  # it is empty
+                    others.append(cell.cell_contents)
+        known = {id(one) for one in found}
+        found += [one for one in others if id(one) not in known][: max(1_000 - len(found), 0)]
+    return False
+
+
+def _names(code: CodeType) -> set[str]:
+    """What it names, and what the code within it does."""
+    within = [_names(each) for each in code.co_consts if type(each) is CodeType]
+    return set(code.co_names).union(*within)
 
 
 def _unwrapped(function: Any) -> Any:

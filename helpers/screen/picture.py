@@ -16,11 +16,15 @@ from .plot import in_words, png, size
 __all__ = ["Picture", "PictureBox", "button", "row"]
 
 # What is old looks so when it is for more than a moment. While JupyterLab shows that its kernel is
-# busy, no widget of the kernel can answer, and each says so.
+# busy, no widget of the kernel can answer: each says so, and the one in hand looks old.
 _STYLE = """<style>
 .shows-old, :has(> .shows-old-picture) + .explore-picture {
     opacity: 0.4; transition: opacity 0s 0.3s }
+.jp-NotebookPanel:has(.jp-Notebook-ExecutionIndicator[data-status=busy])
+    .shows-run:focus-within :is(.explore-line, .explore-picture) {
+    opacity: 0.4; transition: opacity 0s 0.5s }
 .shows-failed::before { content: "✘ " }
+.replay-source, .replay-lanes { background: white }
 .explore-line .widget-html-content { line-height: 18px }
 .shows-run { position: relative }
 .shows-busy { display: none; position: absolute; top: 0; right: 0; z-index: 1; margin: 0;
@@ -30,6 +34,14 @@ _STYLE = """<style>
 .jp-NotebookPanel:has(.jp-Notebook-ExecutionIndicator[data-status=busy]) .shows-busy {
     display: block }
 </style>"""
+
+# Notebook 7 takes the arrow keys before a slider sees them (jupyter/notebook#7716: it starts
+# without the `bubblingKeydown` of JupyterLab), save where an attribute says whose they are.
+# Only a script can set that.
+_KEYS = """<img alt="" src="data:," onerror="window.showsKeys ||= !window.addEventListener(
+    'keydown', event => event.target.matches?.('.shows-run .noUi-handle') &&
+    event.target.toggleAttribute('data-lm-suppress-shortcuts', event.key.startsWith('Arrow')), true
+)">"""
 _BUSY = "the kernel is busy: this waits until it is free"
 
 
@@ -75,7 +87,7 @@ class PictureBox(widgets.VBox):  # type: ignore[misc]
     def __init__(self, children: Sequence[Any], *classes: str) -> None:
         busy = widgets.HTML(_BUSY)
         busy.add_class("shows-busy")
-        style = widgets.HTML(_STYLE, layout={"display": "none"})
+        style = widgets.HTML(_STYLE + _KEYS, layout={"display": "none"})
         super().__init__([*children, busy, style], _dom_classes=["shows-run", *classes])
         self.layout.overflow = "visible"  # no bars to scroll it by
 

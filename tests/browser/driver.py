@@ -16,6 +16,19 @@ RUN_ALL = 240_000
 TIME = r"\d[\d.,]* [mµ]?s \(real\)"
 STOPPED = re.compile(f"^cancelled after {TIME}")
 
+# The cell of a program whose parts wait for their turn.
+STORY = """
+import asyncio
+from helpers import explore, load_data, simulate
+
+async def story(files=3, limit=2):
+    gate = asyncio.Semaphore(limit)
+    async def one(file):
+        async with gate:
+            return await load_data(file)
+    return await asyncio.gather(*(one(f"dataset{n}.csv") for n in range(1, files + 1)))
+"""
+
 # Waits for the kernel of the notebook in front to have nothing to do.
 IDLE = """() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel
     ?.status === 'idle'"""
@@ -77,25 +90,24 @@ CONTROLS = (
     "('min', 'max', 'step', 'options') if hasattr(c, key)} for name, c in it.controls.items()}"
 )
 
-# What `helpers.screen.experiment` uses, by its name there.
-OURS = "__import__('helpers.screen.experiment', fromlist=['']).{}"
+# In an expression about a widget `ours` is this: what it uses, by its name there.
+OURS = "__import__('helpers.screen.experiment', fromlist=[''])"
 DIGEST = "__import__('hashlib').sha256({}).hexdigest()"
 
-# The SHA-256 of the picture that compares the run that is pinned with the one that is shown.
-COMPARED = DIGEST.format(
-    f"{OURS.format('png')}({OURS.format('compare')}(it.experiment.pinned[1], it.run, names={{!r}}, "
-    f"until=it.experiment.axis, height={OURS.format('HEIGHT')}))"
-)
-
-# The SHA-256 of the picture of a run, on the axis of the explorer: of the run that is shown, since
-# another one of the same program may begin its tasks in another order, as `as_completed` does.
-DRAWN = DIGEST.format(
-    f"{OURS.format('png')}({OURS.format('timeline')}("
-    f"{{0}}, until=it.experiment._until({{0}}), height={OURS.format('HEIGHT')}))"
-)
+# The picture of a run, on the axis of the explorer; and of two that are compared.
+DRAWN = """(lambda run: ours.png(
+    ours.timeline(run, until=it.experiment._until(run), height=ours.HEIGHT)))"""
+COMPARED = """(lambda a, b: ours.png(
+    ours.compare(a, b, names={!r}, until=it.experiment.axis, height=ours.HEIGHT)))"""
 
 # What `simulate` gives for these values.
-SIMULATED = f"{OURS.format('simulate')}(it.experiment.function, **{{}})"
+SIMULATED = "ours.simulate(it.experiment.function, **{})"
+
+# Of a run that is held and a fresh one the fresh one, unless the same tasks begin in another order,
+# as those of `as_completed` do, which takes them from a set.
+FRESH = """(lambda lanes, held, fresh: held if lanes(held) != lanes(fresh)
+    and sorted(lanes(held)) == sorted(lanes(fresh)) else fresh)(
+    lambda run: [(lane.name, lane.start, lane.end, lane.ending) for lane in run.lanes], {}, {})"""
 
 
 # Waits for the picture of which this is the SHA-256.
@@ -113,6 +125,17 @@ PICTURE = """async ([img, wanted]) => {
         }
         await new Promise(resolve => setTimeout(resolve, 20));
     }
+}"""
+
+
+# Presses a button, and another one as soon as that can be pressed.
+PRESS_BOTH = """([first, second]) => {
+    new MutationObserver((_, observer) => {
+        if (second.disabled) return;
+        observer.disconnect();
+        second.click();
+    }).observe(second, {attributes: true});
+    first.click();
 }"""
 
 
@@ -230,14 +253,14 @@ class Notebook:
         """What `helpers.screen.explorer` shows, in each cell that shows it."""
         boxes = self.page.locator(".widget-vbox:has(> .explore-picture)")
         names = self.shown("Explorer")
-        expect(boxes).to_have_count(len(names), timeout=PATIENCE)
+        expect(boxes).to_have_count(len(names))
         return [Explorer(self, boxes.nth(at), name) for at, name in enumerate(names)]
 
     def replays(self) -> list["Replay"]:
         """What `helpers.screen.replay` shows, in each cell that shows it."""
         boxes = self.page.locator(".widget-vbox:has(> * > .replay-play)")
         names = self.shown("Replay")
-        expect(boxes).to_have_count(len(names), timeout=PATIENCE)
+        expect(boxes).to_have_count(len(names))
         return [Replay(self, boxes.nth(at), name) for at, name in enumerate(names)]
 
 
@@ -252,7 +275,11 @@ class Widget:
 
     def evaluate(self, expression: str) -> Any:
         """Evaluate in the kernel, where `it` is the widget."""
-        return self.notebook.evaluate(f"(lambda it: {expression})({self.name})")
+        return self.notebook.evaluate(f"(lambda it, ours: {expression})({self.name}, {OURS})")
+
+    def wait_for(self, expression: str) -> None:
+        """Wait until this is true in the kernel, where `it` is the widget."""
+        self.notebook.wait_for(f"(lambda it: {expression})({self.name})")
 
     def handle(self, name: str) -> Locator:
         return self.box.locator(f".{name} .noUi-handle")
@@ -334,31 +361,51 @@ class Explorer(Widget):
         """Choose from a dropdown."""
         self.box.locator(f".explore-{name} select").select_option(value)
 
+    def play_and_stop(self) -> None:
+        """Run for real, and stop it as soon as it can be; see that it is."""
+        buttons = [self.play.element_handle(), self.stop.element_handle()]
+        self.page.evaluate(PRESS_BOTH, buttons)
+        self.wait_for_line(STOPPED)
+        expect(self.stop).to_be_disabled()
+
     def settled(self) -> dict[str, Any]:
         """Wait until the kernel has shown what comes of the values that the controls show."""
         values = self.values()
-        self.notebook.wait_for(
-            f"(lambda it: it.wait_idle(0) and it.values == {values!r})({self.name}.experiment)"
-        )
+        self.wait_for(f"it.experiment.wait_idle(0) and it.experiment.values == {values!r}")
         return values
 
     def agrees(self) -> None:
         """Wait until line and picture are those of `simulate` for what the controls show."""
         values = self.settled()
         self.wait_for_line(self.simulated(values))
-        self.wait_for_picture(self.evaluate(DRAWN.format("it.run")))
+        fresh = FRESH.format("it.run", SIMULATED.format(values))
+        self.wait_for_picture(f"{DRAWN}({fresh})")
+
+    def compares(self, a: dict[str, Any], b: dict[str, Any]) -> None:
+        """Wait until line and picture are those of `simulate` for these values, A pinned."""
+        names = tuple(
+            f"{name} {', '.join(f'{key}={value!r}' for key, value in values.items())}"
+            for name, values in (("A", a), ("B", b))
+        )
+        self.wait_for_line(self.simulated(b))
+        runs = {"it.experiment.pinned[1]": a, "it.run": b}
+        fresh = [FRESH.format(held, SIMULATED.format(values)) for held, values in runs.items()]
+        self.wait_for_picture(f"{COMPARED.format(names)}({', '.join(fresh)})")
 
     def shows_its_run(self) -> None:
         """Wait until line and picture are those of the run that the kernel holds."""
         self.wait_for_line(self.evaluate("repr(it.run)"))
-        digest = "__import__('hashlib').sha256(it.picture.value).hexdigest()"
-        self.wait_for_picture(self.evaluate(digest))
+        self.wait_for_picture("it.picture.value")
 
     def seen(self) -> tuple[str, int]:
         """The picture: its address, which changes with it, and its height in dots."""
         return tuple(self.picture.evaluate("img => [img.src, img.naturalHeight]"))
 
-    def wait_for_picture(self, digest: str) -> None:
+    def wait_for_picture(self, expression: str) -> None:
+        """Wait for the picture that this gives in the kernel."""
+        self.wait_for_digest(self.evaluate(DIGEST.format(expression)))
+
+    def wait_for_digest(self, digest: str) -> None:
         """Wait for the picture of which this is the SHA-256."""
         self.notebook.settled(PICTURE, [self.picture.element_handle(), digest])
 
@@ -374,7 +421,7 @@ class Explorer(Widget):
 
     def wait_for_line(self, text: Any) -> None:
         """Wait until the line of text is this, or matches it."""
-        expect(self.line).to_have_text(text, timeout=PATIENCE)
+        expect(self.line).to_have_text(text)
 
 
 class Replay(Widget):
@@ -399,8 +446,8 @@ class Replay(Widget):
             f"it.where({step}))"
         )
         rows = self.box.locator(".replay-lanes tr")
-        expect(rows.nth(0)).to_contain_text(time, timeout=PATIENCE)
-        expect(rows.nth(1)).to_contain_text(runs, timeout=PATIENCE)
+        expect(rows.nth(0)).to_contain_text(time)
+        expect(rows.nth(1)).to_contain_text(runs)
         wait(
             self.page,
             """([picture, cursor, left]) => {

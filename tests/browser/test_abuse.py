@@ -7,23 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driver import PATIENCE, STOPPED, TIME, Explorer, Notebook, notebook
+from driver import PATIENCE, STOPPED, STORY, TIME, Explorer, Notebook, notebook
 from playwright.sync_api import expect
 
 Open = Callable[[str], Notebook]
 REAL = re.compile(f"^{TIME}")
 
-STORY = """
-import asyncio
-from helpers import explore, load_data, simulate
-
-async def story(files=3, limit=2):
-    gate = asyncio.Semaphore(limit)
-    async def one(file):
-        async with gate:
-            return await load_data(file)
-    return await asyncio.gather(*(one(f"dataset{n}.csv") for n in range(1, files + 1)))
-"""
 EXPLORE = "explore(story, files=(1, 40), limit=(1, 10))"
 
 
@@ -98,7 +87,7 @@ def test_moving_while_it_runs_for_real(make: Callable[..., Notebook]) -> None:
         explorer.wait_for_line(REAL)
         explorer.press("files", "ArrowRight", 2)
         explorer.agrees()
-        expect(explorer.stop).to_be_disabled(timeout=PATIENCE)
+        expect(explorer.stop).to_be_disabled()
     explorer.page.wait_for_timeout(500)
     explorer.agrees()
     explorer.notebook.wait_for(f"len({OTHERS}) == 0")
@@ -124,7 +113,8 @@ def test_two_widgets_at_once(make: Callable[..., Notebook]) -> None:
     other.play.click()
     other.wait_for_line(REAL)
     for each in one, other:
-        assert each.evaluate("it.run.real and not it.run.finished")
+        each.wait_for("it.run.real")
+        assert not each.evaluate("it.run.finished")
     one.press("limit", "ArrowRight")
     one.agrees()
     other.wait_for_line(REAL)
@@ -136,7 +126,7 @@ def test_two_widgets_at_once(make: Callable[..., Notebook]) -> None:
 def the_newest_works(opened: Notebook) -> None:
     """One explorer is on the page, however many the kernel has made, and it is the last."""
     box = opened.page.locator(".widget-vbox:has(> .explore-picture)")
-    expect(box).to_have_count(1, timeout=PATIENCE)
+    expect(box).to_have_count(1)
     explorer = Explorer(opened, box, opened.shown("Explorer")[-1])
     explorer.press("files", "ArrowRight")
     explorer.agrees()
@@ -347,7 +337,7 @@ def test_whatever_a_learner_writes(make: Callable[..., Notebook]) -> None:
         explorer.press("n", "ArrowRight")
         explorer.notebook.wait_for(f"{explorer.name}.experiment.values == {{'n': 3}}")
         explorer.wait_for_line(re.compile(said[kind]))
-    expect(opened.explorers()[-1].box).to_contain_text("more lines", timeout=PATIENCE)
+    expect(opened.explorers()[-1].box).to_contain_text("more lines")
     text = "plain() returned 3, not a coroutine, so nothing in it can wait"
     expect(opened.page.locator(".jp-OutputArea-output").last).to_contain_text(text)
     assert opened.evaluate("2 + 2") == 4

@@ -11,7 +11,17 @@ from pathlib import Path
 
 import pytest
 from conftest import COMMS, Server
-from driver import COUNTED, DRAWN, PATIENCE, SIMULATED, STOPPED, Explorer, Notebook, notebook, wait
+from driver import (
+    COUNTED,
+    DIGEST,
+    DRAWN,
+    SIMULATED,
+    STOPPED,
+    Explorer,
+    Notebook,
+    notebook,
+    wait,
+)
 from playwright.sync_api import expect
 
 STORY = """
@@ -73,14 +83,14 @@ def let_await(explorer: Explorer) -> None:
 def test_no_move_is_lost_while_a_cell_awaits(explorer: Explorer, at_once: bool, go: Path) -> None:
     """The last value of a burst of moves is shown: at once where that can be, else afterwards."""
     run = SIMULATED.format({"files": 40})
-    line, picture = explorer.evaluate(f"(lambda run: (repr(run), {DRAWN.format('run')}))({run})")
+    line, picture = explorer.evaluate(f"(repr({run}), {DIGEST.format(f'{DRAWN}({run})')})")
     let_await(explorer)
     explorer.press("files", "ArrowRight", 3)
     explorer.press("files", "End")
     if not at_once:
         go.touch()
     explorer.wait_for_line(line)
-    explorer.wait_for_picture(picture)
+    explorer.wait_for_digest(picture)
     go.touch()
     wait(explorer.page, COUNTED)
     explorer.press("files", "Home")
@@ -97,7 +107,7 @@ def test_run_for_real_and_stop_work_while_a_cell_awaits(
         go.touch()
     explorer.stop.click()  # it would take half a minute
     explorer.wait_for_line(STOPPED)
-    expect(explorer.stop).to_be_disabled(timeout=PATIENCE)
+    expect(explorer.stop).to_be_disabled()
     go.touch()
     wait(explorer.page, COUNTED)
     explorer.press("files", "End")

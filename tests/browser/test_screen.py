@@ -3,28 +3,20 @@
 In JupyterLab with the file browser open, at the two sizes that most classrooms have.
 """
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import Server
-from driver import Explorer, Notebook, notebook, wait
+from driver import STORY, Explorer, Notebook, notebook, wait
 from playwright.sync_api import expect
 
 LANES = 1, 10, 40, 200
-STORY = """
-import asyncio
+MANY = f"""
 from pathlib import Path
-from helpers import explore, load_data, simulate
-
-async def story(files=3, limit=2):
-    gate = asyncio.Semaphore(limit)
-    async def one(file):
-        async with gate:
-            return await load_data(file)
-    return await asyncio.gather(*(one(f"dataset{n}.csv") for n in range(1, files + 1)))
-
+{STORY}
 async def many(files=3, limit=2, way="all", fail=False):
     for _ in range(3 if way == "all" else 1):
         await story(files, limit)
@@ -113,7 +105,7 @@ def places(explorer: Explorer) -> dict[str, Any]:
 
 def test_all_of_it_is_seen_together_whatever_it_shows(make: Callable[..., Notebook]) -> None:
     """Controls, line, picture: at once in view, equally high, sharp, and with no bar to scroll."""
-    opened = make(STORY, TWO, FOUR)
+    opened = make(MANY, TWO, FOUR)
     opened.run_all()
     for explorer in opened.explorers():
         heights = set()
@@ -138,7 +130,7 @@ def test_all_of_it_is_seen_together_whatever_it_shows(make: Callable[..., Notebo
 
 def test_nothing_moves_during_a_drag(make: Callable[..., Notebook]) -> None:
     """From one lane to 200 and back: where it is and how high, at each frame."""
-    opened = make(STORY, TWO)
+    opened = make(MANY, TWO)
     opened.run_all()
     (explorer,) = opened.explorers()
     explorer.box.evaluate(TOP)
@@ -158,7 +150,7 @@ def test_shift_enter_leaves_what_a_cell_shows_in_view(make: Callable[..., Notebo
     """
     picture = "simulate(story, 12, 3)"
     cells = [
-        STORY,
+        MANY,
         TWO,
         LONG,
         picture,
@@ -181,7 +173,7 @@ def test_shift_enter_leaves_what_a_cell_shows_in_view(make: Callable[..., Notebo
             counted = f"""() => jupyterapp.shell.currentWidget.content.widgets[{number}]
                 .model.executionCount === {turn * len(cells) + number + 1}"""
             wait(page, counted)
-            if cell in (STORY, LONG, f"{LONG}\n{LONG}"):
+            if cell in (MANY, LONG, f"{LONG}\n{LONG}"):
                 continue
             output = page.locator(".jp-CodeCell").nth(number).locator(".jp-OutputArea").first
             expect(output.locator("img").first).to_be_visible()
@@ -198,6 +190,27 @@ def test_shift_enter_leaves_what_a_cell_shows_in_view(make: Callable[..., Notebo
     assert unseen == []
 
 
+def test_the_answer_is_covered_until_the_guess_was_tried(
+    open_notebook: Callable[[str], Notebook], lab: Server
+) -> None:
+    """The prose after what a *Predict* asks for shows when that has been run; a heading, always."""
+    cells = json.loads(notebook("guess = 1", "guess + 1", "2 + 2"))
+    prose = ["**Predict.** Which?", "**What just happened?** Two.", "Four.", "## Next"]
+    for at, text in zip((0, 3, 5, 6), prose, strict=True):
+        cell = {"cell_type": "markdown", "id": f"prose-{at}", "metadata": {}, "source": text}
+        cells["cells"].insert(at, cell)
+    Path(lab.folder, "covered.ipynb").write_text(json.dumps(cells))
+    opened = open_notebook("covered.ipynb")
+    rendered = opened.page.locator(".jp-MarkdownCell .jp-RenderedHTMLCommon > :is(p, h2)")
+    expect(rendered).to_have_count(len(prose))
+    shown = rendered.all()
+    visible = [[text.is_visible() for text in shown]]
+    for number in (1, 2):
+        opened.run_cell(number)
+        visible.append([text.is_visible() for text in shown])
+    assert visible == [[True, False, True, True]] * 2 + [[True] * 4]
+
+
 SLOW = """
 async def slow(n=1):
     while n > 1 and not Path("go").exists():  # patience ends it after 5 seconds
@@ -211,7 +224,7 @@ def test_what_is_old_looks_so(make: Callable[..., Notebook], lab: Server) -> Non
     """The picture and the line pale while they are not those of the controls, and no longer."""
     go = Path(lab.folder, "go")
     go.unlink(missing_ok=True)
-    opened = make(STORY, SLOW)
+    opened = make(MANY, SLOW)
     opened.run_all()
     (explorer,) = opened.explorers()
     parts = explorer.picture, explorer.box.locator(".explore-line")
@@ -223,3 +236,35 @@ def test_what_is_old_looks_so(make: Callable[..., Notebook], lab: Server) -> Non
     go.touch()
     for part in parts:
         expect(part).to_have_css("opacity", "1")
+
+
+AWAITS = """
+print("awaiting")
+while not Path("go").exists():
+    await asyncio.sleep(0.05)
+"""
+
+
+def test_what_waits_for_a_cell_looks_old(make: Callable[..., Notebook], lab: Server) -> None:
+    """A move that the kernel has yet to hear of: the explorer in hand pales, and no other."""
+    go = Path(lab.folder, "go")
+    go.unlink(missing_ok=True)
+    opened = make(MANY, TWO, TWO, AWAITS)
+    for number in range(3):
+        opened.run_cell(number)
+    one, other = opened.explorers()
+    opened.page.evaluate(
+        """() => {
+            jupyterapp.shell.currentWidget.content.activeCellIndex = 3;
+            jupyterapp.commands.execute('notebook:run-cell');
+        }"""
+    )
+    opened.page.get_by_text("awaiting", exact=True).wait_for()
+    one.press("files", "ArrowRight")
+    for part in one.picture, one.box.locator(".explore-line"):
+        expect(part).to_have_css("opacity", "0.4")
+    expect(one.box.locator(".shows-busy")).to_be_visible()
+    expect(other.picture).to_have_css("opacity", "1")
+    go.touch()
+    expect(one.picture).to_have_css("opacity", "1")
+    one.agrees()

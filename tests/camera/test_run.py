@@ -3,6 +3,7 @@
 import asyncio
 import doctest
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from programs import fast
 from test_trace import boom, cancels_itself, crowd, hold, leaves, one, told
 
 from helpers.camera.clock import busy, simulate
-from helpers.camera.run import Run
+from helpers.camera.run import LaneLog, Run
 from helpers.camera.trace import Camera
 
 
@@ -182,3 +183,22 @@ def test_a_sample_that_is_spread_holds_those_that_failed() -> None:
     assert [lane.number for lane in run.spread(5, 0)] == [0, 5, 10, 15]
     assert [lane.number for lane in run.spread(5, 1)] == [0, 3, 5, 10, 15]
     assert run.spread(1, 0) == run.lanes
+
+
+def test_a_lane_that_an_interrupt_left_half_made() -> None:
+    """It was made, and nothing noted of it yet: it is ready at the end."""
+    log: list[Any] = []
+    camera = SimpleNamespace(log=log)
+    code = (lambda: None).__code__
+    root, half = LaneLog(camera, code, ()), LaneLog(camera, code, ())
+    log.extend((root, "running", 0.0, None))
+    run = Run([root, half], log, [], now=2.0)
+    assert run.in_flight == [(2.0, 1)]
+    (lane,) = run.lanes
+    (segment,) = lane.segments
+    assert (segment.state, segment.start, segment.end, lane.ending) == (
+        "ready",
+        2.0,
+        2.0,
+        "pending",
+    )

@@ -283,7 +283,7 @@ def test_what_cannot_be_stopped_gets_a_verdict(
     over.set()
     if lock.locked():
         lock.release()
-    assert verdict.startswith(f"not yet: {function.__name__}")
+    assert verdict.startswith(f"✘ not yet: {function.__name__}")
     assert "never ended" in verdict or "takes real time" in verdict
     assert time.monotonic() - start < 5
     assert runs == [1]

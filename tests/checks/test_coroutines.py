@@ -439,7 +439,7 @@ def judge(answer: Any) -> Any:
 @pytest.mark.parametrize("answer", RIGHT, ids=lambda answer: answer.__name__)
 def test_right_answers_are_ok(answer):
     """Also ones that were written in another way."""
-    assert repr(judge(answer)) == "ok"
+    assert repr(judge(answer)) == "✔ ok"
 
 
 @pytest.mark.parametrize(("answer", "words"), WRONG, ids=[answer.__name__ for answer, _ in WRONG])
@@ -447,7 +447,7 @@ def test_wrong_answers_get_a_hint(answer, words):
     """Each says what was seen; none raises, hangs or warns."""
     verdict = judge(answer)
     assert not verdict
-    assert repr(verdict).startswith("not yet: ")
+    assert repr(verdict).startswith("✘ not yet: ")
     assert words in repr(verdict)
 
 
@@ -459,7 +459,7 @@ def test_wrong_answers_get_a_hint(answer, words):
 )
 def test_what_is_no_function_gets_a_hint(check, thing):
     """Whatever is handed in."""
-    assert repr(check(thing)).startswith("not yet: ")
+    assert repr(check(thing)).startswith("✘ not yet: ")
 
 
 def test_a_call_in_place_of_the_function_gets_a_hint():

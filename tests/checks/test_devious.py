@@ -1424,14 +1424,14 @@ CHECKS = {
 @pytest.mark.parametrize(("exercise", "answer"), RIGHT)
 def test_right_answers_pass(exercise: str, answer: Any):
     """Whatever idiom they are written in."""
-    assert repr(CHECKS[exercise](answer)) == "ok"
+    assert repr(CHECKS[exercise](answer)) == "✔ ok"
 
 
 @pytest.mark.parametrize(("exercise", "answer", "hint"), WRONG)
 def test_wrong_answers_are_told(exercise: str, answer: Any, hint: str):
     """Each fails by its own fault, not by another one."""
     verdict = repr(CHECKS[exercise](answer))
-    assert verdict.startswith("not yet: ")
+    assert verdict.startswith("✘ not yet: ")
     assert hint in verdict
     assert len(verdict) < 1_000 and max(map(len, verdict.split())) < 70
 

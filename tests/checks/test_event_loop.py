@@ -131,6 +131,10 @@ def loop_really_sleeps(*coroutines, clock, wait):
     return a_loop(*coroutines, clock=clock, wait=lambda s: (time.sleep(s), wait(s)))
 
 
+def loop_sleeps_in(*coroutines, clock, wait):
+    return a_loop(*coroutines, clock=clock, wait=lambda seconds: wait(seconds + 0.05))
+
+
 def loop_says_error(*coroutines, clock, wait):
     found = a_loop(*coroutines, clock=clock, wait=wait)
     return [str(item) if isinstance(item, Exception) else item for item in found]
@@ -191,7 +195,7 @@ def loop_too_many(*coroutines, clock, wait):
 @pytest.mark.parametrize("answer", [a_loop, loop_by_sorting])
 def test_loop_right(answer):
     """Two right loops of different kinds."""
-    assert repr(check_loop(answer)) == "ok"
+    assert repr(check_loop(answer)) == "✔ ok"
 
 
 @pytest.mark.parametrize(
@@ -213,6 +217,7 @@ def test_loop_right(answer):
         (loop_own_error, "raised IndexError: tuple index out of range"),
         (loop_waits_for_ever, "a loop has no way out"),
         (loop_no_heap, "a timer heap"),
+        (loop_sleeps_in, "wait until the first timer is due, and no longer"),
         (loop_unfair, "first come, first served: popleft, and a running number in the heap"),
         (loop_by_a_stack, "first come, first served: popleft, and a running number in the heap"),
         (loop_one_by_one, "a timer heap"),
@@ -241,6 +246,16 @@ async def polite_by_sleep(work, chunks):
     for chunk in chunks:
         results.append(work(chunk))
         await asyncio.sleep(0)
+    return results
+
+
+async def polite_between(work, chunks):
+    """None before the first chunk, none after the last."""
+    results = []
+    for number, chunk in enumerate(chunks):
+        if number:
+            await asyncio.sleep(0)
+        results.append(work(chunk))
     return results
 
 
@@ -323,6 +338,18 @@ async def polite_eats_errors(work, chunks):
     return results
 
 
+async def polite_by_groups(work, chunks):
+    async def one(chunk):
+        return work(chunk)
+
+    results = []
+    for chunk in chunks:
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(one(chunk))
+        results.append(task.result())
+    return results
+
+
 async def polite_twice(work, chunks):
     await polite_by_sleep(work, chunks)
     return await polite_by_sleep(work, chunks)
@@ -354,10 +381,12 @@ def polite_plain(work, chunks):
     return [work(chunk) for chunk in chunks]
 
 
-@pytest.mark.parametrize("answer", [polite_by_sleep, polite_by_tasks, polite_in_callbacks])
+@pytest.mark.parametrize(
+    "answer", [polite_by_sleep, polite_between, polite_by_tasks, polite_in_callbacks]
+)
 def test_polite_right(answer):
-    """Two right ones of different kinds."""
-    assert repr(check_polite(answer)) == "ok"
+    """Right ones of different kinds."""
+    assert repr(check_polite(answer)) == "✔ ok"
 
 
 @pytest.mark.parametrize(
@@ -374,6 +403,10 @@ def test_polite_right(answer):
         (polite_breaks, "raised KeyError: 'oops'"),
         (polite_loses_results, "saw None, not a list of 2 results"),
         (polite_eats_errors, "did not come out"),
+        (
+            polite_by_groups,
+            "but ExceptionGroup of ConnectionError: gone; try: no except, and no Task",
+        ),
         (polite_twice, "each once and in order"),
         (
             polite_in_a_thread,

@@ -513,7 +513,7 @@ CHECKS = [check_load_or_default, check_try_again]
 @pytest.mark.parametrize(("check", "function"), RIGHT)
 def test_right_answers(check: Any, function: Any):
     """Whichever way it was solved."""
-    assert repr(check(function)) == "ok"
+    assert repr(check(function)) == "✔ ok"
 
 
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")

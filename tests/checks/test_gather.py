@@ -400,13 +400,13 @@ def answers(right: bool) -> list[Any]:
 
 @pytest.mark.parametrize("check, answer", answers(right=True))
 def test_passes_what_is_right(check: Callable[[Any], object], answer: Any):
-    assert repr(check(answer)) == "ok"
+    assert repr(check(answer)) == "✔ ok"
 
 
 @pytest.mark.parametrize("check, answer", answers(right=False))
 def test_hints_at_what_is_wrong(check: Callable[[Any], object], answer: Any):
     hint = repr(check(answer))
-    assert hint.startswith("not yet: ")
+    assert hint.startswith("✘ not yet: ")
     assert 30 < len(hint) < 400, hint
 
 
@@ -535,7 +535,7 @@ ODD += [no_arguments, too_many, uses_threads, plain, None, 3, "first_result"]
 @pytest.mark.parametrize("odd", ODD, ids=lambda odd: getattr(odd, "__name__", repr(odd)))
 def test_stays_calm_whatever_it_is_given(check: Callable[[Any], object], odd: Any):
     hint = repr(check(odd))
-    assert hint.startswith("not yet: ")
+    assert hint.startswith("✘ not yet: ")
     assert len(hint) > 30, hint
 
 
@@ -545,4 +545,4 @@ def test_minds_whatever_is_handed_back(check: Callable[[Any], object], value: An
     async def answer(*args):
         return value
 
-    assert repr(check(answer)).startswith("not yet: ")
+    assert repr(check(answer)).startswith("✘ not yet: ")

@@ -716,7 +716,7 @@ def name_of(value: object) -> str:
 @pytest.mark.parametrize(("check", "answer"), RIGHT, ids=name_of)
 def test_right_answers_are_ok(check: Check, answer: Any):
     """The solution, and others that do the same in another way."""
-    assert repr(check(answer)) == "ok"
+    assert repr(check(answer)) == "✔ ok"
 
 
 @pytest.mark.parametrize(("check", "answer", "hint"), WRONG, ids=name_of)
@@ -732,7 +732,7 @@ def test_wrong_answers_get_a_hint(check: Check, answer: Any, hint: str):
 def test_broken_answers_get_a_hint_and_never_an_exception(check: Check, answer: Any):
     """Nothing of what a learner may hand in comes out of the checker as an error, or hangs it."""
     verdict = check(answer)
-    assert repr(verdict).startswith("not yet: ")
+    assert repr(verdict).startswith("✘ not yet: ")
     assert len(verdict.hint) > 10
 
 

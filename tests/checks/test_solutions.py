@@ -33,7 +33,7 @@ def test_the_solution_passes(path: Path, source: str) -> None:
     exec(compile(ast.Module(body, []), path.stem, "exec"), names)
     assert isinstance(last, ast.Expr)
     verdict = eval(compile(ast.Expression(last.value), path.stem, "eval"), names)
-    assert repr(verdict) == "ok"
+    assert repr(verdict) == "✔ ok"
 
 
 def test_every_check_has_a_solution() -> None:

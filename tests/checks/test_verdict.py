@@ -43,13 +43,13 @@ def test_examples() -> None:
 
 def test_right_is_ok_and_true() -> None:
     """The two kinds of verdict."""
-    assert check_three(3) and repr(check_three(3)) == "ok"
+    assert check_three(3) and repr(check_three(3)) == "✔ ok"
     assert not check_three(2) and not Verdict("no")
 
 
 def test_wrong_says_what_why_and_what_to_try() -> None:
     """All three parts of a hint are told, in this order."""
-    assert repr(check_three(2)) == "not yet: got 2; 3 files were given; try: count them"
+    assert repr(check_three(2)) == "✘ not yet: got 2; 3 files were given; try: count them"
 
 
 def test_an_answer_that_breaks_the_check_is_told() -> None:

@@ -4,6 +4,7 @@ Each is simulated, awaited with `record` where it would end or could be interrup
 well, and put under a slider; after each cell the kernel answers within two seconds.
 """
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,17 @@ import pytest
 from worst.functions import WORST
 from worst.kernel import FOLDER, Kernel
 
+NAMES = sorted(WORST, key=lambda name: WORST[name].burns)
+if int(os.environ.get("THOROUGH", "1")) < 2:
+    NAMES = [name for at, name in enumerate(NAMES) if at % 9 < 5]  # all: make test-all
+SIMULATE = """
+began = time.perf_counter()
+try:
+    run = simulate({}, patience=0.5)
+finally:
+    took = time.perf_counter() - began
+run
+"""
 ANSWER = 2  # real seconds for 1 + 1, whatever else is going on
 EXITS = {"SystemExit", "KeyboardInterrupt", "GeneratorExit", "CancelledError"}
 TIMES = ("time", "monotonic", "perf_counter", "sleep", "time_ns", "monotonic_ns", "perf_counter_ns")
@@ -73,7 +85,7 @@ def check_cell(reply: dict[str, Any], code: str) -> None:
         assert fault not in reply["stderr"], f"{code}: {reply['stderr'][-3000:]}"
 
 
-@pytest.mark.parametrize("name", sorted(WORST, key=lambda name: WORST[name].burns))
+@pytest.mark.parametrize("name", NAMES)
 def test_the_kernel_lives(name: str, kernels: list[Kernel]) -> None:
     """Whatever is run, there is an answer, and the kernel answers the next question."""
     awaited, burns = WORST[name]
@@ -81,7 +93,7 @@ def test_the_kernel_lives(name: str, kernels: list[Kernel]) -> None:
         kernels.append(Kernel(BEGIN, "before = world()"))
     (kernel,) = kernels
     try:
-        cells = [f"simulate({name}, patience=0.5)"]
+        cells = [SIMULATE.format(name)]
         if awaited != "never":
             cells.append(f"await record({name}())")
         cells.append(f"explore({name}, n=(1, 3))")
@@ -89,8 +101,8 @@ def test_the_kernel_lives(name: str, kernels: list[Kernel]) -> None:
             reply = kernel.run(code, interrupt="record" in code and awaited == "interrupt")
             check_cell(reply, code)
             if "simulate" in code:
-                # Beside a thread that burns the processor the picture takes long, not the answer.
-                assert burns or reply["took"] < 6, f"{code} took {reply['took']:.1f} s"
+                took = float(kernel.run("took")["data"]["text/plain"])  # without the picture
+                assert burns or took < 6, f"{name} took {took:.1f} s"
                 assert len(reply["stdout"]) < 50_000
             check_answer(kernel, code)
     except BaseException:
@@ -123,7 +135,7 @@ def test_talking_takes_no_time(what: str, kernels: list[Kernel]) -> None:
     defined = f"async def talk(n=1):\n    {TALKERS[what]}\n    await asyncio.sleep(0.01)"
     assert kernel.run(defined)["status"] == "ok"
     reply = kernel.run("simulate(talk)")
-    assert reply["data"]["text/plain"].startswith("0.01 s"), reply["data"]["text/plain"]
+    assert reply["data"]["text/plain"].startswith("10 ms"), reply["data"]["text/plain"]
     assert "RealIO" not in reply["stderr"], reply["stderr"]
     assert "(real)" in kernel.run("await record(talk())")["data"]["text/plain"]
     check_answer(kernel, what)
@@ -131,5 +143,5 @@ def test_talking_takes_no_time(what: str, kernels: list[Kernel]) -> None:
 
 def test_they_are_many() -> None:
     """There are at least forty, and most can be awaited in a cell."""
-    assert len(WORST) >= 40
+    assert len(NAMES) >= 40
     assert sum(each.awaited != "never" for each in WORST.values()) >= 30
