@@ -283,7 +283,8 @@ WRONG = {
     counts_a_429: "wanted 5; try: a 429 is no try: count only what fails with 503",
     a_new_start_after_a_429: "503, 429, 503 (attempts=2): load was called",
     does_not_wait_as_told: "try 2 began at 0.7 s; wanted 2.2 s; try: after a 429",
-    takes_zero_for_none: "try 2 began at 0.7 s; wanted 0.2 s; try: retry_after may be 0: ask for the status",
+    takes_zero_for_none: "try 2 began at 0.7 s; wanted 0.2 s; try: retry_after may be 0: "
+    "ask for the status",
     one_try_too_many: "503 always (attempts=3): load was called 4 times; wanted 3",
     tries_everything_again: "404 (attempts=3): load was called 3 times; wanted 1",
     tries_404_again: "404 (attempts=3): load was called 3 times; wanted 1",
