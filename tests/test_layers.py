@@ -22,7 +22,7 @@ ROOMS = {
     "checks": ("camera", "world"),
 }
 ORDER = {
-    "world": ["data", "load", "infer", "child service", "database llm", "api"],
+    "world": ["batcher data traffic", "load", "infer", "child service", "database llm", "api"],
     "camera": [
         "texts prints",
         "cpython",

@@ -6,6 +6,7 @@ The servers are loaded when they are asked for: they bring libraries with them.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .batcher import Batcher, BatchFailed, Closed, DeadlinePassed, Overloaded
 from .data import COLUMNS, DataError, Prepared, prepare
 from .infer import Model, infer, infer_seconds, infer_shard, predict, train_model
 from .load import (
@@ -19,6 +20,7 @@ from .load import (
     uneven_seconds,
 )
 from .service import Refused, Service
+from .traffic import Sent, arrivals, closed_loop, open_loop, percentile
 
 if TYPE_CHECKING:
     from .api import Api, serve
@@ -30,22 +32,32 @@ __all__ = [
     "COLUMNS",
     "EMBEDDING_MODEL",
     "Api",
+    "BatchFailed",
+    "Batcher",
+    "Closed",
     "DataError",
+    "DeadlinePassed",
     "Llm",
     "Model",
     "NoDatabase",
+    "Overloaded",
     "Prepared",
     "Refused",
+    "Sent",
     "Service",
     "Shard",
     "ShardError",
+    "arrivals",
+    "closed_loop",
     "infer",
     "infer_seconds",
     "infer_shard",
     "load_data",
     "load_seconds",
     "load_shard",
+    "open_loop",
     "parse_shard",
+    "percentile",
     "postgres",
     "predict",
     "prepare",
