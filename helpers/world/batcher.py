@@ -15,8 +15,8 @@ from typing import Generic, TypeVar
 
 __all__ = ["BatchFailed", "Batcher", "Closed", "DeadlinePassed", "Overloaded"]
 
-X = TypeVar("X")
-Y = TypeVar("Y")
+_X = TypeVar("_X")
+_Y = TypeVar("_Y")
 
 
 class Overloaded(RuntimeError):
@@ -36,9 +36,9 @@ class BatchFailed(RuntimeError):
 
 
 @dataclass(slots=True, eq=False)
-class _Request(Generic[X, Y]):
-    x: X
-    answer: asyncio.Future[Y]
+class _Request(Generic[_X, _Y]):
+    x: _X
+    answer: asyncio.Future[_Y]
     due: float  # when it has waited for company long enough
     deadline: float | None
 
@@ -50,7 +50,7 @@ class _Request(Generic[X, Y]):
         self.fail(DeadlinePassed("the deadline of this request passed before it was answered"))
 
 
-class Batcher(Generic[X, Y]):
+class Batcher(Generic[_X, _Y]):
     """Gathers single requests into batches for one model, while it is entered.
 
     A batch is run when a worker is free, and the batch is full or its oldest request has waited
@@ -95,7 +95,7 @@ class Batcher(Generic[X, Y]):
 
     def __init__(
         self,
-        infer_batch: Callable[[list[X]], Awaitable[Sequence[Y]]],
+        infer_batch: Callable[[list[_X]], Awaitable[Sequence[_Y]]],
         *,
         max_batch_size: int = 32,
         max_wait: float = 0.005,
@@ -114,10 +114,10 @@ class Batcher(Generic[X, Y]):
         self.infer_batch = infer_batch
         self.max_batch_size, self.max_wait, self.max_queue = max_batch_size, max_wait, max_queue
         self.workers, self.max_extra_calls = workers, max_extra_calls
-        self._queue: deque[_Request[X, Y]] = deque()
+        self._queue: deque[_Request[_X, _Y]] = deque()
         self._closed = "it is not open: write `async with Batcher(...) as batcher:`"
 
-    async def infer(self, x: X, *, deadline: float | None = None) -> Y:
+    async def infer(self, x: _X, *, deadline: float | None = None) -> _Y:
         """Return the model's answer to one input.
 
         Parameters
@@ -144,7 +144,7 @@ class Batcher(Generic[X, Y]):
         if waiting > self.max_queue:
             raise Overloaded(f"{self.max_queue} requests wait already, and no more may: try later")
         loop = self._loop
-        request = _Request[X, Y](x, loop.create_future(), loop.time() + self.max_wait, deadline)
+        request = _Request[_X, _Y](x, loop.create_future(), loop.time() + self.max_wait, deadline)
         timer = None if deadline is None else loop.call_at(deadline, request.expire)
         self._queue.append(request)
         if waiting == 1 or waiting == self.max_batch_size:  # any other changes nothing
@@ -160,7 +160,7 @@ class Batcher(Generic[X, Y]):
                 timer.cancel()
             del request  # it holds the error, which holds this frame
 
-    async def __aenter__(self) -> Batcher[X, Y]:
+    async def __aenter__(self) -> Batcher[_X, _Y]:
         self._loop = asyncio.get_running_loop()
         self._news, self._collecting, self._closed = asyncio.Event(), asyncio.Lock(), ""
         names = [f"worker {number}" for number in range(1, self.workers + 1)]
@@ -183,7 +183,7 @@ class Batcher(Generic[X, Y]):
             if error is not None and not isinstance(error, asyncio.CancelledError):
                 raise error
 
-    def _refuse(self, reason: str, running: Sequence[_Request[X, Y]] = ()) -> None:
+    def _refuse(self, reason: str, running: Sequence[_Request[_X, _Y]] = ()) -> None:
         """From now on answer nobody."""
         self._closed = reason
         for request in (*running, *self._queue):
@@ -192,7 +192,7 @@ class Batcher(Generic[X, Y]):
         self._news.set()
 
     async def _work(self) -> None:
-        batch: list[_Request[X, Y]] = []
+        batch: list[_Request[_X, _Y]] = []
         try:
             while batch := await self._next_batch():
                 await self._answer(batch)
@@ -200,9 +200,9 @@ class Batcher(Generic[X, Y]):
             self._refuse(self._closed or f"{type(error).__name__} has ended its worker", batch)
             raise
 
-    async def _next_batch(self) -> list[_Request[X, Y]]:
+    async def _next_batch(self) -> list[_Request[_X, _Y]]:
         """Wait for a batch, and take it; an empty one is the end."""
-        batch: list[_Request[X, Y]] = []
+        batch: list[_Request[_X, _Y]] = []
         async with self._collecting:  # one worker at a time
             while not batch and (self._queue or not self._closed):
                 await self._company()
@@ -230,7 +230,7 @@ class Batcher(Generic[X, Y]):
                 if timer is not None:
                     timer.cancel()
 
-    async def _answer(self, batch: list[_Request[X, Y]]) -> None:
+    async def _answer(self, batch: list[_Request[_X, _Y]]) -> None:
         """Run a batch, and the halves of what fails, until each has its answer or its error."""
         parts, calls_left = deque([batch]), self.max_extra_calls
         while parts:
@@ -254,7 +254,7 @@ class Batcher(Generic[X, Y]):
                     failed.__cause__ = error
                     request.fail(failed)
 
-    async def _call(self, inputs: list[X]) -> tuple[Sequence[Y], Exception | None]:
+    async def _call(self, inputs: list[_X]) -> tuple[Sequence[_Y], Exception | None]:
         """Return answers, or an error: its traceback holds this frame, and with it no request."""
         try:
             answers = await self.infer_batch(inputs)
