@@ -16,14 +16,14 @@ import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, Literal, overload
 
 from .chain import call_name, is_own
 from .cpython import free_a_ring
 from .fastforward import Deadlock, FastForwardLoop, Runaway
 from .outside import RealIO
 from .prints import BoundedText, collected_into, routed
-from .run import Run
+from .run import Run, Unfilmed
 from .substitutes import stand_in, substituted
 from .texts import LONGEST, kind_name, plain
 from .trace import Camera, busy_now, without_the_camera
@@ -37,14 +37,35 @@ _STILL = 1_000  # turns of a loop after which it is worth saying that no time pa
 _LEFT_BEHIND = 1.0  # real seconds that a program gets to end in, once its patience is over
 
 
+@overload
 def simulate(
     main: Callable[..., Coroutine[Any, Any, Any]],
     /,
     *args: Any,
+    film: Literal[True] = ...,
+    max_turns: int = ...,
+    patience: float = ...,
+    **kwargs: Any,
+) -> Run: ...
+@overload
+def simulate(
+    main: Callable[..., Coroutine[Any, Any, Any]],
+    /,
+    *args: Any,
+    film: Literal[False],
+    max_turns: int = ...,
+    patience: float = ...,
+    **kwargs: Any,
+) -> Unfilmed: ...
+def simulate(
+    main: Callable[..., Coroutine[Any, Any, Any]],
+    /,
+    *args: Any,
+    film: bool = True,
     max_turns: int = 200_000,
     patience: float = 30.0,
     **kwargs: Any,
-) -> Run:
+) -> Run | Unfilmed:
     """Run ``main(*args, **kwargs)`` on a fast-forward loop of its own and return its `Run`.
 
     It is a plain function: the loop turns in a worker thread, so it can be called from a cell,
@@ -56,6 +77,9 @@ def simulate(
     ----------
     main
         A coroutine function (``async def``), not a coroutine: ``simulate(main)``.
+    film
+        False for a sweep over many runs: each costs less than half, and tells only its ``result``
+        or ``error``, its ``seconds`` and its ``output``.
     max_turns
         How often the loop may turn.
     patience
@@ -81,7 +105,7 @@ def simulate(
     _check_limits(max_turns, patience)
     with substituted((main, args, kwargs)), routed(restored=True):
         given = {name: stand_in(value) for name, value in kwargs.items()}
-        program = _Program(stand_in(main), list(map(stand_in, args)), given, max_turns)
+        program = _Program(stand_in(main), list(map(stand_in, args)), given, max_turns, film)
         del args, kwargs, given  # they live no longer than without us
         try:
             return program.answer(patience)
@@ -139,6 +163,9 @@ _EXITS = (KeyboardInterrupt, SystemExit, GeneratorExit)
 _undying: list[asyncio.Task[Any]] = []  # kept, for they must not be collected
 
 
+_Seen = Run | Unfilmed
+
+
 class _Stopped(BaseException):
     """Raised inside a program to end it."""
 
@@ -150,21 +177,22 @@ class _Thread(threading.Thread):
 class _Program:
     """One program on its way through a fast-forward loop, in a thread of its own."""
 
-    def __init__(self, main: Any, args: Any, kwargs: Any, max_turns: int) -> None:
+    def __init__(self, main: Any, args: Any, kwargs: Any, max_turns: int, film: bool) -> None:
         # A partial would look into one of a subclass, and leave that out.
         self.call: Callable[[], Any] = lambda: main(*args, **kwargs)
         self.name = _name(main)
         self.max_turns = max_turns
-        self.camera = Camera(real=False)
+        self.camera = Camera(real=False) if film else None
         self.loop = SimulatedLoop()
+        self.ended_at = 0.0  # when the root did, by the loop's clock
         self.text = BoundedText()
         self.stopped = ""  # why, if it was
-        self.outcome: SimpleQueue[tuple[Run | None, BaseException | None]] = SimpleQueue()
-        self.ended: tuple[Run | None, BaseException | None] | None = None
+        self.outcome: SimpleQueue[tuple[_Seen | None, BaseException | None]] = SimpleQueue()
+        self.ended: tuple[_Seen | None, BaseException | None] | None = None
 
     # In the thread of who asks for it.
 
-    def answer(self, patience: float) -> Run:
+    def answer(self, patience: float) -> _Seen:
         """Return its `Run`, or raise what leaves it; after `patience` and a second at the most."""
         context = contextvars.copy_context()
         self.thread = _Thread(target=context.run, args=(self._work,), daemon=True)
@@ -219,14 +247,21 @@ class _Program:
                 ctypes.c_ulong(self.thread.ident), ctypes.py_object(_Stopped)
             )
 
-    def _left_behind(self) -> Run:
-        self.camera.close()
+    def _left_behind(self) -> _Seen:
+        if self.camera is not None:
+            self.camera.close()
+        self.ended_at = self.loop.now
         error = Runaway(
             f"{self.stopped}. It cannot be stopped, and is left behind in its thread: look also "
             "for a call that waits in real time, as for a lock, a queue.Queue or a process, and "
             "for an except that catches everything"
         )
-        return self.camera.run(error=error, output=self.text.value())
+        return self._seen(None, error)
+
+    def _seen(self, value: Any, error: BaseException | None) -> _Seen:
+        if self.camera is None:
+            return Unfilmed(value, error, self.ended_at, self.text.value())
+        return self.camera.run(value, error, self.text.value())
 
     def _where(self) -> str:
         """Say where the program is."""
@@ -247,7 +282,7 @@ class _Program:
         except BaseException as error:
             self.outcome.put((None, error))
 
-    def _run(self) -> Run:
+    def _run(self) -> _Seen:
         value, error, leaves = None, None, None
         loop, camera = self.loop, self.camera
         alive: set[asyncio.Task[Any]] = set()
@@ -260,7 +295,8 @@ class _Program:
         asyncio.set_event_loop(loop)  # of this thread, as asyncio.run does
         try:
             with asyncio.Runner(loop_factory=lambda: loop) as runner:
-                camera.film_all(runner.get_loop(), functools.partial(getattr, loop, "now"))
+                if camera is not None:
+                    camera.film_all(runner.get_loop(), functools.partial(getattr, loop, "now"))
                 try:
                     value = runner.run(coroutine)
                 except _EXITS as raised:
@@ -270,7 +306,9 @@ class _Program:
                     alive = asyncio.all_tasks(loop)
                     error = without_the_camera(raised)
                 del coroutine
-                camera.leave()
+                self.ended_at = loop.now
+                if camera is not None:
+                    camera.leave()
                 error = self._explained(error)
                 loop.max_turns = loop.turns + 1_000  # enough for what is left to be cancelled
                 if isinstance(error, Deadlock):
@@ -291,7 +329,7 @@ class _Program:
             raise leaves
         if loop.first_refusal is not None:
             error = without_the_camera(loop.first_refusal)
-        return camera.run(value, error, self.text.value())
+        return self._seen(value, error)
 
     def _coroutine(self) -> Coroutine[Any, Any, Any]:
         call = self.call
@@ -306,12 +344,12 @@ class _Program:
 
     def _explained(self, error: BaseException | None) -> BaseException | None:
         """Say in words what ended the loop, where it was not the program."""
-        loop, run = self.loop, self.camera.run()
+        loop = self.loop
         if loop.refusal is not None:
             loop.refuse_no_more()
             explained: BaseException | None = loop.first_refusal
         elif isinstance(error, Deadlock) and not error.args:
-            explained = Deadlock(_who_waits(run))
+            explained = Deadlock(_who_waits(self.camera))
         elif isinstance(error, _Stopped) or (isinstance(error, Runaway) and not error.args):
             explained = Runaway(self.stopped or self._too_many_turns())
         else:
@@ -348,8 +386,14 @@ def _free_rings(loop: SimulatedLoop) -> None:
         loop.run_until_complete(asyncio.sleep(0))
 
 
-def _who_waits(run: Run, most: int = 10) -> str:
+def _who_waits(camera: Camera | None, most: int = 10) -> str:
     """Who waits for what, in a run that can never go on."""
+    if camera is None:
+        return (
+            "nothing can ever go on: every coroutine waits; leave film=False out to see who waits "
+            "for what"
+        )
+    run = camera.run()
     waiting = [
         f"  {lane.name} waits for {lane.segments[-1].what} in line {lane.segments[-1].line}"
         for lane in (run.root, *run.sample(most))

@@ -51,7 +51,7 @@ from .chain import call_name
 from .cpython import bytecode_line
 from .texts import LONGEST, duration, kind_name, message_of, plain
 
-__all__ = ["Ending", "Lane", "LaneLog", "Place", "Run", "Segment", "State", "Totals"]
+__all__ = ["Ending", "Lane", "LaneLog", "Place", "Run", "Segment", "State", "Totals", "Unfilmed"]
 
 State: TypeAlias = Literal["running", "ready", "waiting"]
 Ending: TypeAlias = Literal["done", "failed", "cancelled", "pending", "lost"]
@@ -383,12 +383,7 @@ class Run:
     def describe(self, lanes: str) -> str:
         """Return the run's line of text, in which this tells how many lanes there are."""
         took = duration(self.seconds) + " (real)" * self.real + " so far" * (not self.finished)
-        parts = [took]
-        if isinstance(self.error, asyncio.CancelledError):
-            parts = [f"cancelled after {took}"]
-        elif self.error is not None:
-            text, kind = message_of(self.error), kind_name(self.error)
-            parts = [f"failed after {took} with {kind}" + (f": {text}" if text else "")]
+        parts = [_how_it_ended(took, self.error)]
         if self.lane_count:
             parts.append(lanes)
             parts.append(f"at most {self.max_in_flight:,} in flight")
@@ -497,6 +492,55 @@ class Run:
         while parent is not None and parent.hidden:
             parent = parent.parent
         return -1 if parent is None else self._numbers.get(parent, -1)
+
+
+class Unfilmed:
+    """What came of a program that was not filmed: made by ``simulate(..., film=False)``.
+
+    Examples
+    --------
+    >>> from helpers import load_data, simulate
+    >>> run = simulate(load_data, "dataset1.csv", film=False)
+    >>> run, run.result
+    (0.65 s, 'dataset1 images')
+    >>> run.lanes
+    Traceback (most recent call last):
+    AttributeError: this run was not filmed, so it has no lanes: leave film=False out
+    """
+
+    def __init__(
+        self, value: Any, error: BaseException | None, seconds: float, output: str
+    ) -> None:
+        self._value = value
+        self.error = error
+        """What the program failed with, or None."""
+        self.seconds = round(seconds, 9)
+        """From start to end of the root coroutine."""
+        self.output = output
+        """What the program printed."""
+
+    @property
+    def result(self) -> Any:
+        """What the root coroutine returned; of a failed run, its error is raised."""
+        __tracebackhide__ = True
+        if self.error is not None:
+            raise self.error
+        return self._value
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"this run was not filmed, so it has no {name}: leave film=False out")
+
+    def __repr__(self) -> str:
+        return _how_it_ended(duration(self.seconds), self.error)
+
+
+def _how_it_ended(took: str, error: BaseException | None) -> str:
+    if error is None:
+        return took
+    if isinstance(error, asyncio.CancelledError):
+        return f"cancelled after {took}"
+    text = message_of(error)
+    return f"failed after {took} with {kind_name(error)}" + (f": {text}" if text else "")
 
 
 def _what(seen: Any) -> str:

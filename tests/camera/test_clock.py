@@ -16,6 +16,7 @@ import threading
 import time
 import traceback
 import warnings
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any
 
@@ -411,6 +412,98 @@ def test_real_io(program: Callable[[], Coroutine[Any, Any, None]]) -> None:
     assert isinstance(run.error, RealIO)
     assert "takes real time that cannot be fast-forwarded" in str(run.error)
     assert str(run.error).endswith("await record(main())")
+
+
+# --- Without a film ------------------------------------------------------------------------
+
+
+async def fails() -> None:
+    await asyncio.sleep(2)
+    raise ValueError("no such file")
+
+
+async def prints() -> str:
+    busy(0.5)
+    time.sleep(0.25)
+    print("so far")
+    leftover = asyncio.create_task(asyncio.sleep(10))
+    await asyncio.sleep(1)
+    return leftover.get_name()[:4]
+
+
+async def stuck() -> None:
+    await asyncio.sleep(1)
+    await asyncio.Event().wait()
+
+
+async def endless() -> None:
+    while True:
+        await asyncio.sleep(1)
+
+
+@pytest.mark.parametrize(
+    "program", [lambda: main(3), fails, prints, stuck, endless, to_thread, connect]
+)
+def test_unfilmed_it_comes_to_the_same(program: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+    """Without a film result or error, seconds, output and text are those of the filmed run."""
+    filmed = simulate(program, max_turns=100)
+    run = simulate(program, max_turns=100, film=False)
+    assert (run.seconds, run.output) == (filmed.seconds, filmed.output)
+    assert type(run.error) is type(filmed.error)
+    if not isinstance(run.error, Deadlock):  # of which only a film tells more
+        assert str(run.error) == str(filmed.error)
+        assert repr(filmed).startswith(repr(run))
+    if run.error is None:
+        assert run.result == filmed.result
+    else:
+        with pytest.raises(type(run.error)):
+            _ = run.result
+
+
+def test_unfilmed_it_says_what_it_lacks() -> None:
+    """Nothing that only a film tells can be read off it, as if it were 0 or empty."""
+    run: Any = simulate(main, 3, film=False)
+    for name in ("lanes", "max_in_flight", "held", "pending", "root", "steps"):
+        with pytest.raises(AttributeError, match=f"has no {name}: leave film=False out"):
+            getattr(run, name)
+    assert "leave film=False out" in str(simulate(stuck, film=False).error)
+
+
+def test_unfilmed_the_loop_keeps_its_own_queue() -> None:
+    """No camera stands at the door of the loop: that is what a film costs."""
+
+    async def program() -> type:
+        return type(asyncio.get_running_loop()._ready)  # type: ignore[attr-defined]
+
+    assert simulate(program, film=False).result is deque
+    assert simulate(program).result is not deque
+
+
+def test_unfilmed_exits_leave_as_well() -> None:
+    """SystemExit is raised here, as by a filmed run."""
+
+    async def program() -> None:
+        raise SystemExit(3)
+
+    with pytest.raises(SystemExit):
+        simulate(program, film=False)
+
+
+def test_unfilmed_patience_ends_as_well() -> None:
+    """A program that cannot be stopped is left behind, and the answer says so."""
+
+    async def program() -> None:
+        while True:
+            with contextlib.suppress(BaseException):
+                while not done:
+                    pass
+                return
+
+    done: list[int] = []
+    run = simulate(program, patience=0.1, film=False)
+    done.append(1)
+    assert isinstance(run.error, Runaway)
+    assert "cannot be stopped" in str(run.error)
 
 
 # --- Wrong calls ---------------------------------------------------------------------------
