@@ -35,6 +35,10 @@ class BatchFailed(RuntimeError):
     """A call of `infer_batch` failed, nobody knows by whose input."""
 
 
+# A worker that ends with one of these has told its loop, which raises them itself.
+_LEFT_ALREADY = (asyncio.CancelledError, KeyboardInterrupt, SystemExit)
+
+
 @dataclass(slots=True, eq=False)
 class _Request(Generic[_X, _Y]):
     x: _X
@@ -180,7 +184,7 @@ class Batcher(Generic[_X, _Y]):
             ends = await asyncio.gather(*self._tasks, return_exceptions=True)
             self._tasks.clear()
         for error in ends:
-            if error is not None and not isinstance(error, asyncio.CancelledError):
+            if error is not None and not isinstance(error, _LEFT_ALREADY):
                 raise error
 
     def _refuse(self, reason: str, running: Sequence[_Request[_X, _Y]] = ()) -> None:

@@ -157,14 +157,14 @@ async def _send(
     at: float,
     done: list[Sent],
 ) -> None:
-    outcome = "CancelledError"
+    outcome = "ok"
     try:
         await send(number)
-        outcome = "ok"
-    except Exception as error:
+    except (Exception, asyncio.CancelledError) as error:
+        if (task := asyncio.current_task()) is not None and task.cancelling():
+            raise  # it is the loop that is cancelled, not what it sent
         outcome = type(error).__name__
-    finally:
-        done.append(Sent(at, asyncio.get_running_loop().time() - start - at, outcome))
+    done.append(Sent(at, asyncio.get_running_loop().time() - start - at, outcome))
 
 
 def percentile(values: Sequence[float], q: float) -> float:
