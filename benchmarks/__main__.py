@@ -1,4 +1,4 @@
-"""Measure, and print one table: `python -m benchmarks [--small] [clock] [camera] [drawing]`.
+"""Measure, and print one table: `python -m benchmarks [--small] [clock] [camera] ...`.
 
 `--small` shows in some seconds that all of it works; its figures say nothing, and miss no goal.
 """
@@ -8,14 +8,15 @@ import platform
 import sys
 import time
 
-from . import camera, clock, drawing
+from . import camera, clock, drawing, serving
 from .measure import ROUNDS, Row
 
-BENCHMARKS = {"clock": clock, "camera": camera, "drawing": drawing}
+BENCHMARKS = {"clock": clock, "camera": camera, "drawing": drawing, "serving": serving}
 SMALL = {
     "clock": {"rounds": 1, "loads": 200},
     "camera": {"rounds": 1, "tasks": 100, "lanes": 100},
     "drawing": {"rounds": 1, "lanes": 100},
+    "serving": {"rounds": 1, "images": 256, "requests": 500},
 }
 HEAD = ("what", "ours", "beside", "it", "ratio", "best", "goal", "")
 WIDTHS = (54, 9, 27, 16, 6, 6, 6, 8)
@@ -31,8 +32,11 @@ def main(arguments: list[str]) -> int:
     began = time.perf_counter()
     print(f"Python {platform.python_version()}, {platform.platform()}, {os.cpu_count()} cores")
     rounds = 1 if small else ROUNDS
-    print(f"Times are processor time of this process, median of {rounds} rounds, all taking turns;")
-    print("ratio is the median of the rounds' ratios, best that of the fastest rounds.\n")
+    print("Times are processor time of this process (wall-clock time where a forest is served),")
+    print(
+        f"median of {rounds} rounds, all taking turns; ratio is the median of the rounds' ratios,"
+    )
+    print("best that of the fastest rounds.\n")
     _line(HEAD)
     met = True
     for name in names or BENCHMARKS:
@@ -46,7 +50,7 @@ def main(arguments: list[str]) -> int:
 
 def _cells(row: Row) -> tuple[str, ...]:
     ratios = ("" if ratio is None else f"{ratio:.2f}" for ratio in (row.ratio, row.best))
-    goal = "" if row.goal is None else f"≤ {row.goal:.1f}"
+    goal = "" if row.goal is None else f"≤ {row.goal:.2f}"
     verdict = "" if row.goal is None else "met" if row.met else "MISSED"
     return (row.what, row.ours, row.beside, row.other, *ratios, goal, verdict)
 

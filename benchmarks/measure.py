@@ -14,19 +14,22 @@ ROUNDS = 7
 Timings = dict[str, list[float]]
 
 
-def by_turns(rounds: int, **works: Callable[[], Any]) -> Timings:
+def by_turns(
+    rounds: int, *, clock: Callable[[], float] = time.process_time, **works: Callable[[], Any]
+) -> Timings:
     """Seconds of processor time that each work took in each round; an extra first one is dropped.
 
     All works compute, in this process alone (all its threads count), so its processor time is
-    what they take; it leaves out what other processes take meanwhile.
+    what they take; it leaves out what other processes take meanwhile. Another `clock` is for works
+    that also wait.
     """
     timings: Timings = {name: [] for name in works}
     for _ in range(rounds + 1):
         for name, work in works.items():
             gc.collect()
-            start = time.process_time()
+            start = clock()
             kept = work()
-            timings[name].append(time.process_time() - start)
+            timings[name].append(clock() - start)
             del kept
     return {name: seconds[1:] for name, seconds in timings.items()}
 

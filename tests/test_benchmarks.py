@@ -23,6 +23,15 @@ ROWS = {  # of each, all that are measured, where viztracer is installed
         "100 lanes: memory of a Run, for each",
     ],
     "drawing": ["picture of 50 lanes, to PNG", "picture of 100 lanes, to PNG"],
+    "serving": [
+        *["256 images, a forest, batches of 64"] * 2,
+        "batched instead",
+        "256 images, a forest, batches of 64",
+        "async_batcher instead",
+        *["500 requests, an empty model"] * 2,
+        *["8 callers in a batch, one cancelled: the others right"] * 2,
+        *["8 callers in a batch, one bad: the others right"] * 2,
+    ],
 }
 GOALS = {
     "200 load_data, 100 at once: simulate": "2.2",
@@ -40,7 +49,7 @@ def test_it_measures_all_that_it_should(name: str):
     """Each row is there with its figures, and those of which that is asked have their goal."""
     ran = bench("--small", name)
     assert (ran.returncode, ran.stderr) == (0, "")
-    rows = [re.split(r" {2,}", line) for line in ran.stdout.splitlines()[5:-2]]
+    rows = [re.split(r" {2,}", line) for line in ran.stdout.splitlines()[6:-2]]
     assert [row[0] for row in rows if "is not installed" not in row] in (
         ROWS[name],
         list(dict.fromkeys(row for row in ROWS[name] if "viztracer" not in row)),
@@ -50,10 +59,12 @@ def test_it_measures_all_that_it_should(name: str):
             first = next(row for row in rows if row[0] == what)
             assert re.fullmatch(r"[\d,]+ ms", first[1]) and float(first[4]) > 0
             assert f"≤ {goal}" in first
+    # Of eight callers in a batch one leaves or is bad: the seven others are served right.
+    assert {row[1] for row in rows if row[0].startswith("8 callers")} <= {"7 of 7"}
 
 
 def test_what_there_is_not_is_said():
     """A name that is none lists those that are, and measures nothing."""
     ran = bench("--small", "speed")
     assert ran.returncode == 2
-    assert ran.stdout == "no benchmark speed; there are clock, camera, drawing\n"
+    assert ran.stdout == "no benchmark speed; there are clock, camera, drawing, serving\n"
