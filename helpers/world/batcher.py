@@ -53,6 +53,12 @@ class _Request(Generic[_X, _Y]):
     def expire(self) -> None:
         self.fail(DeadlinePassed("the deadline of this request passed before it was answered"))
 
+    def is_wanted(self, now: float) -> bool:
+        """Whether its caller still waits for the answer."""
+        if self.deadline is not None and self.deadline <= now:
+            self.expire()  # its timer may be late
+        return not self.answer.done()
+
 
 class Batcher(Generic[_X, _Y]):
     """Gathers single requests into batches for one model, while it is entered.
@@ -206,18 +212,10 @@ class Batcher(Generic[_X, _Y]):
 
     async def _next_batch(self) -> list[_Request[_X, _Y]]:
         """Wait for a batch, and take it; an empty one is the end."""
-        batch: list[_Request[_X, _Y]] = []
         async with self._collecting:  # one worker at a time
-            while not batch and (self._queue or not self._closed):
-                await self._company()
-                now = self._loop.time()
-                while self._queue and len(batch) < self.max_batch_size:
-                    request = self._queue.popleft()
-                    if request.deadline is not None and request.deadline <= now:
-                        request.expire()
-                    elif not request.answer.done():  # its caller has not left
-                        batch.append(request)
-        return batch
+            await self._company()
+            count = min(len(self._queue), self.max_batch_size)
+            return [self._queue.popleft() for _ in range(count)]
 
     async def _company(self) -> None:
         """Wait until a batch is full, or its oldest request has waited long enough."""
@@ -238,9 +236,10 @@ class Batcher(Generic[_X, _Y]):
         """Run a batch, and the halves of what fails, until each has its answer or its error."""
         parts, calls_left = deque([batch]), self.max_extra_calls
         while parts:
-            part = [request for request in parts.popleft() if not request.answer.done()]
+            now = self._loop.time()
+            part = [request for request in parts.popleft() if request.is_wanted(now)]
             if not part:
-                continue  # its callers have left meanwhile
+                continue
             answers, error = await self._call([request.x for request in part])
             if error is None:
                 for request, answer in zip(part, answers, strict=True):
