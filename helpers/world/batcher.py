@@ -171,8 +171,7 @@ class Batcher(Generic[_X, _Y]):
             del request  # it holds the error, which holds this frame
 
     async def __aenter__(self) -> Batcher[_X, _Y]:
-        self._loop = asyncio.get_running_loop()
-        self._news, self._collecting, self._closed = asyncio.Event(), asyncio.Lock(), ""
+        self._loop, self._news, self._closed = asyncio.get_running_loop(), asyncio.Event(), ""
         names = [f"worker {number}" for number in range(1, self.workers + 1)]
         self._tasks = [asyncio.create_task(self._work(), name=name) for name in names]
         return self
@@ -211,19 +210,12 @@ class Batcher(Generic[_X, _Y]):
             raise
 
     async def _next_batch(self) -> list[_Request[_X, _Y]]:
-        """Wait for a batch, and take it; an empty one is the end."""
-        async with self._collecting:  # one worker at a time
-            await self._company()
-            count = min(len(self._queue), self.max_batch_size)
-            return [self._queue.popleft() for _ in range(count)]
-
-    async def _company(self) -> None:
-        """Wait until a batch is full, or its oldest request has waited long enough."""
+        """Wait until it is full or its oldest request has waited long enough; empty is the end."""
         while len(self._queue) < self.max_batch_size and not self._closed:
             timer = None
             if self._queue:
                 if (due := self._queue[0].due) <= self._loop.time():
-                    return
+                    break
                 timer = self._loop.call_at(due, self._news.set)
             self._news.clear()
             try:
@@ -231,6 +223,7 @@ class Batcher(Generic[_X, _Y]):
             finally:
                 if timer is not None:
                     timer.cancel()
+        return [self._queue.popleft() for _ in range(min(len(self._queue), self.max_batch_size))]
 
     async def _answer(self, batch: list[_Request[_X, _Y]]) -> None:
         """Run a batch, and the halves of what fails, until each has its answer or its error."""
