@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
     began = time.perf_counter()
     print(f"Python {platform.python_version()}, {platform.platform()}, {os.cpu_count()} cores")
     rounds = 1 if small else ROUNDS
-    print("Times are processor time of this process (wall-clock time where a forest is served),")
+    print("Times are processor time of this process (and sleep, where a forest is served),")
     print(
         f"median of {rounds} rounds, all taking turns; ratio is the median of the rounds' ratios,"
     )

@@ -29,6 +29,7 @@ ROWS = {  # of each, all that are measured, where viztracer is installed
         "256 images, a forest, batches of 64",
         "async_batcher instead",
         *["500 requests, an empty model"] * 2,
+        "2,000 requests on the fast clock, film=False",
         *["8 callers in a batch, one cancelled: the others right"] * 2,
         *["8 callers in a batch, one bad: the others right"] * 2,
     ],
