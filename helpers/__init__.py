@@ -45,13 +45,9 @@ def _picture(shown: Any) -> tuple[bytes, dict[str, Any]]:
     """A picture, how wide to show it, and its alternative in words."""
     from .screen.plot import in_words, png, size, timeline
 
-    if isinstance(shown, Run):
-        figure, words = timeline(shown), in_words(shown)
-    else:
-        titles = [axes.get_title(loc="left") or axes.get_ylabel() for axes in shown.axes]
-        figure, words = shown, "; ".join(filter(None, titles))
+    figure = timeline(shown) if isinstance(shown, Run) else shown
     width, _ = size(figure)  # and as high as that makes it, also where there is less room
-    return png(figure), {"alt": words, "width": width}
+    return png(figure), {"alt": in_words(shown), "width": width}
 
 
 if "IPython" in sys.modules:

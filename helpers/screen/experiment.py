@@ -12,6 +12,8 @@ from contextvars import copy_context
 from functools import partial
 from typing import Any, Protocol
 
+from matplotlib.figure import Figure
+
 from ..camera.clock import simulate
 from ..camera.fastforward import Runaway
 from ..camera.interrupt import interruptible
@@ -21,7 +23,7 @@ from ..camera.run import Run
 from ..camera.texts import plain
 from ..camera.trace import Camera
 from .latest import Latest
-from .plot import compare, png, size, timeline
+from .plot import compare, in_words, png, size, timeline
 from .text import message, value
 
 __all__ = ["HEIGHT", "DoesNotStop", "Experiment", "NoCoroutine", "name_of", "written"]
@@ -40,7 +42,7 @@ _ENDS = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0, 10.0)  # where an axis may end, times a p
 class _View(Protocol):
     """What shows an experiment; called on any thread."""
 
-    def show(self, picture: bytes, size: tuple[int, int], run: Run, line: str) -> None:
+    def show(self, picture: bytes, words: str, size: tuple[int, int], run: Run, line: str) -> None:
         """Show a run, its picture so wide and high."""
 
     def say(self, line: str) -> None:
@@ -101,6 +103,8 @@ class Experiment:
         Values and run that the next ones are compared with.
     axis
         The seconds at which the time axis ends.
+    draws_itself
+        Whether the function returned a figure, which is shown in place of the run's.
     """
 
     def __init__(self, function: Callable[..., Any], real: bool, view: _View) -> None:
@@ -109,6 +113,7 @@ class Experiment:
         self.pinned: tuple[dict[str, Any], Run] | None = None
         self.values: dict[str, Any] = {}
         self.axis = 0.0
+        self.draws_itself = False
         self.said = ""
         self.error: BaseException | None = None  # of ours, or of a program that left no run
         self._lock = threading.RLock()
@@ -268,8 +273,11 @@ class Experiment:
     def _show(self, request: _Request, run: Run) -> None:
         if request.barrier < self._barrier:
             return
-        until = self._until(run)
-        if self.pinned is None:
+        until, words = self._until(run), in_words(run)
+        ended_well = run.finished and run.error is None
+        if draws_itself := ended_well and issubclass(type(run.result), Figure):
+            figure, words = run.result, in_words(run.result)
+        elif self.pinned is None:
             figure = timeline(run, until=until, height=HEIGHT)
         else:
             values, other = self.pinned
@@ -280,7 +288,8 @@ class Experiment:
             if request.barrier >= self._barrier:
                 self.said = plain(repr(run) + self._done(request, run), _LINE)
                 self.values, self.error = request.values, None
-                self.view.show(picture, size(figure), run, self.said + self._hint(run.error))
+                self.draws_itself = draws_itself
+                self.view.show(picture, words, size(figure), run, self.said + self._hint(run.error))
                 self.shown = request.values, run
                 self._tell_what_is_old(request)
 

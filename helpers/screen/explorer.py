@@ -41,7 +41,8 @@ def explore(
     ----------
     function
         What `simulate` takes: a coroutine function, or anything else that returns a coroutine
-        when it is called. It runs on the fast-forward clock, or by a button in real time.
+        when it is called. It runs on the fast-forward clock, or by a button in real time. If what
+        it returns is a figure, such as a `curve`, that is shown in place of the run's picture.
     real
         True for a function that reads files or uses threads: run it in real time at each move, on
         a loop of its own in a worker thread. Of a function with an argument of this name it is
@@ -125,9 +126,10 @@ class Explorer(PictureBox):
         it = self.experiment
         return f"explore({name_of(it.function)}{written(it.values, ', ')}): {it.said}"
 
-    def show(self, picture: bytes, size: tuple[int, int], run: Run, line: str) -> None:
+    def show(self, picture: bytes, words: str, size: tuple[int, int], run: Run, line: str) -> None:
         """Show a run, its picture so wide and high."""
-        self.picture.show(picture, run, *size)
+        self.picture.show(picture, words, *size)
+        self.pin.disabled = self.experiment.draws_itself  # there is no time axis to compare on
         self.line.value = _as_html(line, run.error is not None)
         if run.output or self.printed.value:  # the room for it stays
             self.printed.value = _printed(run.output)

@@ -69,14 +69,14 @@ class Picture(widgets.Image):  # type: ignore[misc]
 
     def draw(self, figure: Figure, run: Run) -> None:
         """Show this figure of the run."""
-        self.show(png(figure), run, *size(figure))
+        self.show(png(figure), in_words(run), *size(figure))
 
-    def show(self, picture: bytes, run: Run, width: int, height: int) -> None:
-        """Show this picture of the run, so wide and high, or smaller where there is no room."""
+    def show(self, picture: bytes, words: str, width: int, height: int) -> None:
+        """Show this picture, so wide and high, or smaller where there is no room."""
         with self.hold_sync():
             self.width, self.height = f"{width}", f"{height}"
             self.layout.max_width = f"min({width}px, 100%)"
-            self.value, self.tooltip = picture, in_words(run)
+            self.value, self.tooltip = picture, words
 
 
 class PictureBox(widgets.VBox):  # type: ignore[misc]

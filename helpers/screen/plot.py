@@ -203,8 +203,8 @@ def across(figure: Figure, moment: float, step: int) -> float:
     return float(box.x0 + box.width * at / axes.get_xlim()[1])
 
 
-def in_words(run: Run) -> str:
-    """What a timeline shows, for those who cannot see it.
+def in_words(shown: Run | Figure) -> str:
+    """What a timeline shows, or what a figure is of, for those who cannot see it.
 
     Examples
     --------
@@ -214,7 +214,10 @@ def in_words(run: Run) -> str:
     event loop: idle 100 %
     load_data('dataset1.csv'), from 0.00 s to 0.65 s: waits for the world 0.65 s
     """
-    layout = Layout(run, most=_SAID)
+    if isinstance(shown, Figure):
+        titles = [axes.get_title(loc="left") or axes.get_ylabel() for axes in shown.axes]
+        return "; ".join(filter(None, titles))
+    run, layout = shown, Layout(shown, most=_SAID)
     said = [f"Timeline: {run.describe(layout.lanes())}"]
     if idle := layout.idle():
         said.append(f"event loop: {idle}" + " (real)" * run.real)

@@ -67,7 +67,7 @@ class Sheet:
     def __init__(self) -> None:
         self.told: list[Any] = []
 
-    def show(self, picture: bytes, size: tuple[int, int], run: Any, line: str) -> None:
+    def show(self, picture: bytes, words: str, size: tuple[int, int], run: Any, line: str) -> None:
         self.told.append((size, line))
 
     def say(self, line: str) -> None:

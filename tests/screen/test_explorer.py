@@ -20,6 +20,7 @@ import pytest
 from helpers import Run, explore, infer, load_data, simulate
 from helpers import explore as face
 from helpers.camera import FastForwardLoop
+from helpers.screen import curve
 from helpers.screen import experiment as logic
 
 module = sys.modules["helpers.screen.explorer"]  # as an attribute of `helpers` it is the function
@@ -1277,3 +1278,23 @@ def test_how_much_is_done_of_a_run_for_real(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(numbers) == len(grows) and numbers == sorted(numbers)
     assert {1, 2, 3, 4, 5} <= set(numbers)
     assert "done" not in last and "so far" not in last
+
+
+def test_a_figure_that_it_returns_is_shown_in_place_of_the_run() -> None:
+    """With its own words; there is no axis to compare it on, and a failure shows its run."""
+
+    async def line(high: int = 1) -> Any:
+        if high == 3:
+            raise ValueError("too high")
+        return curve([1, 2], {"line": [1, high]}, xlabel="x", ylabel=f"up to {high}")
+
+    explorer = explore(line, high=(1, 3))
+    assert explorer.picture.tooltip == "up to 1"
+    assert explorer.pin.disabled
+    explorer.controls["high"].value = 2
+    assert settled(explorer).picture.tooltip == "up to 2"
+    assert bytes(explorer.picture.value) == logic.png(explorer.run.result)
+    explorer.controls["high"].value = 3
+    assert settled(explorer).picture.tooltip.startswith("Timeline: failed")
+    assert bytes(explorer.picture.value) == shown(explorer, explorer.run)
+    assert not explorer.pin.disabled

@@ -20,7 +20,7 @@ def test_a_picture_says_in_words_what_it_shows() -> None:
     picture = Picture()
     for file in ("dataset1.csv", "dataset2.csv"):
         run = simulate(load_data, file)
-        picture.show(file.encode(), run, 960, 400)
+        picture.show(file.encode(), in_words(run), 960, 400)
         assert picture.tooltip == in_words(run)
         assert run.root.name in picture.tooltip or repr(run) in picture.tooltip
         assert bytes(picture.value) == file.encode()
@@ -40,7 +40,7 @@ def test_a_picture_is_as_large_as_it_was_drawn() -> None:
 class Shown(PictureBox):
     def __init__(self) -> None:
         self.picture = Picture()
-        self.picture.show(b"png", simulate(load_data, "dataset1.csv"), 960, 400)
+        self.picture.show(b"png", in_words(simulate(load_data, "dataset1.csv")), 960, 400)
         super().__init__([self.picture], "ours")
 
     def __repr__(self) -> str:
