@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from helpers.camera import simulate
 from helpers.world import batcher as module
 from helpers.world.batcher import Batcher, BatchFailed, Closed, DeadlinePassed, Overloaded
-from helpers.world.traffic import arrivals, open_loop
+from helpers.world.traffic import arrivals, open_loop, percentile
 
 
 class BadInput(ValueError):
@@ -207,6 +207,20 @@ def test_it_is_equal_to_plain_arithmetic_whatever_comes(
 
     waits = simulated(times, size, max_wait, seconds)
     assert waits == pytest.approx(reference(times, size, max_wait, seconds), abs=1e-6)
+
+
+@pytest.mark.parametrize("max_wait", [0.0, 0.005, 0.05])
+@pytest.mark.parametrize("size", [8, 32, 64])
+def test_half_of_saturation_is_served_soon(size: int, max_wait: float) -> None:
+    """At half of what full batches could do, 99 of 100 wait for `max_wait` and two at the most."""
+
+    def seconds(n: int) -> float:
+        return 0.003 + 0.0001 * n
+
+    full = seconds(size)
+    times = arrivals(0.5 * size / full, count=2_000)
+    waits = simulated(times, size, max_wait, seconds)
+    assert percentile(waits, 99) <= max_wait + 2 * full
 
 
 # --- Each gets its own ---------------------------------------------------------------------
