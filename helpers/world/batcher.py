@@ -154,7 +154,8 @@ class Batcher(Generic[_X, _Y]):
         if waiting > self.max_queue:
             raise Overloaded(f"{self.max_queue} requests wait already, and no more may: try later")
         loop = self._loop
-        request = _Request[_X, _Y](x, loop.create_future(), loop.time() + self.max_wait, deadline)
+        due, answer = loop.time() + self.max_wait, loop.create_future()
+        request: _Request[_X, _Y] = _Request(x, answer, due, deadline)
         timer = None if deadline is None else loop.call_at(deadline, request.expire)
         self._queue.append(request)
         if waiting == 1 or waiting == self.max_batch_size:  # any other changes nothing
