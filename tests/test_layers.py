@@ -50,7 +50,7 @@ ORDER = {
         "verdict",
         "answers",
         "doubles",
-        "apis blocking coroutines event_loop exceptions gather semaphores pipelines",
+        "apis blocking coroutines event_loop exceptions gather scaling semaphores pipelines",
     ],
 }
 FACE = "__init__"

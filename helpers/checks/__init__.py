@@ -7,11 +7,13 @@ from .event_loop import check_loop, check_polite
 from .exceptions import check_load_or_default, check_try_again
 from .gather import check_first_result, check_load_and_tell, check_through_all
 from .pipelines import check_load_infer_save
+from .scaling import check_in_batches
 from .semaphores import check_label_all, check_load_per_server
 
 __all__ = [
     "check_drive",
     "check_first_result",
+    "check_in_batches",
     "check_io_bound",
     "check_label_all",
     "check_labels",
