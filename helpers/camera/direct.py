@@ -81,8 +81,11 @@ class DirectCalls:
         return self.lane()
 
     def end(self, now: float, error: BaseException | None = None) -> None:
-        """The root has ended, and with it all that it awaited."""
-        self._go_on(None, now)
+        """The root has ended, and with it all that it awaited; or neither ever will."""
+        if self.root.frame is None or has_ended(self.root.frame):
+            self._go_on(None, now)
+        elif self.active is not None:
+            self.asleep.append(self.active)
         self._reap()
         for lane in (*self.asleep, self.root):
             if lane.frame is not None:

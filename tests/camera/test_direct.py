@@ -292,3 +292,23 @@ def test_what_a_direct_call_makes_is_its_own() -> None:
         "one('b1', 1.0)": "spawns('b', 1)",
         "one('b2', 1.0)": "spawns('b', 1)",
     }
+
+
+def test_a_call_that_never_ends_waits_to_the_end_of_the_run() -> None:
+    """And its caller for it: neither runs because nothing is filmed any more."""
+
+    async def forever() -> None:
+        await asyncio.get_running_loop().create_future()
+
+    async def main() -> None:
+        other = asyncio.create_task(asyncio.sleep(3))
+        await asyncio.sleep(1)
+        await forever()
+        await other
+
+    run = simulate(main)
+    lane = next(lane for lane in run.lanes if lane.name == "forever()")
+    assert (lane.ending, lane.start, lane.end) == ("pending", 1.0, 3.0)
+    assert [(s.what, s.end) for s in lane.segments if s.end > s.start] == [("Future", 3.0)]
+    waits = [(s.state, s.what, s.end) for s in run.root.segments if s.end > s.start]
+    assert waits == [("waiting", "sleep", 1.0), ("waiting", "forever()", 3.0)]
