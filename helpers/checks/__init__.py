@@ -9,8 +9,10 @@ from .gather import check_first_result, check_load_and_tell, check_through_all
 from .pipelines import check_load_infer_save
 from .scaling import check_in_batches
 from .semaphores import check_label_all, check_load_per_server
+from .serving import check_answer_each
 
 __all__ = [
+    "check_answer_each",
     "check_drive",
     "check_first_result",
     "check_in_batches",
