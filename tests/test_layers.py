@@ -22,7 +22,7 @@ ROOMS = {
     "checks": ("camera", "world"),
 }
 ORDER = {
-    "world": ["batcher data traffic", "load", "infer", "child service", "database llm", "api"],
+    "world": ["batcher data traffic", "load", "infer", "child service", "database llm serving", "api"],
     "camera": [
         "texts prints",
         "cpython",
@@ -50,7 +50,7 @@ ORDER = {
         "verdict",
         "answers",
         "doubles",
-        "apis blocking coroutines event_loop exceptions gather scaling semaphores pipelines",
+        "apis blocking coroutines event_loop exceptions gather scaling semaphores serving pipelines",
     ],
 }
 FACE = "__init__"

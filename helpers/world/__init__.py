@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .api import Api, serve
     from .database import NoDatabase, postgres
     from .llm import CHAT_MODEL, EMBEDDING_MODEL, Llm
+    from .serving import ModelServer, serve_model
 
 __all__ = [
     "CHAT_MODEL",
@@ -39,6 +40,7 @@ __all__ = [
     "DeadlinePassed",
     "Llm",
     "Model",
+    "ModelServer",
     "NoDatabase",
     "Overloaded",
     "Prepared",
@@ -63,6 +65,7 @@ __all__ = [
     "prepare",
     "read_shard",
     "serve",
+    "serve_model",
     "train_model",
     "uneven_seconds",
 ]
@@ -75,6 +78,8 @@ _LATER = {
     "CHAT_MODEL": ".llm",
     "EMBEDDING_MODEL": ".llm",
     "Llm": ".llm",
+    "ModelServer": ".serving",
+    "serve_model": ".serving",
 }
 
 
