@@ -39,7 +39,10 @@ c.FileContentsManager.root_dir = c.FileContentsManager.preferred_dir = '{folder}
 c.ServerApp.default_url = c.LabApp.default_url = "/lab/tree/mine.ipynb"
 c.ServerApp.file_to_run = "mine.ipynb"
 """
-CONDA = {"matplotlib-base": "matplotlib"}  # other names there
+CONDA = {
+    "matplotlib-base": "matplotlib",
+    "prometheus_client": "prometheus-client",
+}  # other names there
 
 
 PYTHONS = [f"3.{minor}" for minor in range(11, 16)]

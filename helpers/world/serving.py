@@ -37,7 +37,7 @@ from .child import announce, child, when_no_longer_wanted
 from .infer import predict, train_model
 from .service import Refused
 
-__all__ = ["ModelServer", "serve_model"]
+__all__ = ["ModelServer", "answer", "application", "serve_model"]
 
 _BODY = 2**16  # bytes of a request's body
 _PATIENCE = 20.0  # seconds for the head of a request, and for its body
@@ -121,7 +121,7 @@ _IN_FLIGHT = web.AppKey("in flight", dict[str, int])
 _SLOW_CLIENTS = web.AppKey("patience", float)
 
 
-async def infer(request: web.Request) -> web.Response:
+async def answer(request: web.Request) -> web.Response:
     """Answer with a label, or say whose fault it is."""
     image, within = await _read(request)  # 400, 408, 413, 422: the caller's
     deadline = asyncio.get_running_loop().time() + within
@@ -138,11 +138,6 @@ async def infer(request: web.Request) -> web.Response:
     finally:
         in_flight["infer"] -= 1
     return web.json_response({"label": label})
-
-
-async def health(request: web.Request) -> web.Response:
-    """Answer from the loop alone, whatever the model does."""
-    return web.json_response({"in_flight": request.app[_IN_FLIGHT]["infer"]})
 
 
 async def _read(request: web.Request) -> tuple[list[float], float]:
@@ -175,7 +170,7 @@ def application(
 ) -> web.Application:
     """Put a model, which blocks, behind ``/infer``, ``/health`` and ``/metrics``.
 
-    `limits` are those of `Batcher`.
+    `limits` are those of `Batcher`. Only ``/infer`` waits for the model.
     """
     registry, in_flight = CollectorRegistry(), {"infer": 0}
     answers = Counter("answers", "Answers by status", ["status"], registry=registry)
@@ -187,6 +182,9 @@ def application(
     async def infer_batch(images: list[list[float]]) -> list[int]:
         sizes.observe(len(images))
         return await asyncio.to_thread(predict, images)
+
+    async def health(request: web.Request) -> web.Response:
+        return web.json_response({"in_flight": in_flight["infer"]})
 
     async def metrics(request: web.Request) -> web.Response:
         kind = {"Content-Type": CONTENT_TYPE_LATEST}
@@ -211,7 +209,7 @@ def application(
     app.cleanup_ctx.append(batching)
     app.add_routes(
         [
-            web.post("/infer", infer),
+            web.post("/infer", answer),
             web.get("/health", health, allow_head=False),
             web.get("/metrics", metrics, allow_head=False),
         ]
