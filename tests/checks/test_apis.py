@@ -357,7 +357,7 @@ def name_of(value: object) -> str:
 @pytest.mark.parametrize("answer", RIGHT, ids=name_of)
 def test_right_answers_are_ok(answer: Any):
     """The solution, and others that do the same in another way."""
-    assert repr(check_load_politely(answer)) == "ok"
+    assert repr(check_load_politely(answer)) == "✔ ok"
 
 
 @pytest.mark.parametrize("answer", WRONG, ids=name_of)
@@ -372,7 +372,7 @@ def test_wrong_answers_get_a_hint(answer: Any):
 def test_broken_answers_get_a_hint_and_never_an_exception(answer: Any):
     """Nothing of what a learner may hand in comes out of the check as an error, or hangs it."""
     verdict = check_load_politely(answer)
-    assert repr(verdict).startswith("not yet: ")
+    assert repr(verdict).startswith("✘ not yet: ")
     assert len(verdict.hint) > 10
 
 
