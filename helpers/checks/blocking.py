@@ -96,7 +96,7 @@ def check_io_bound(io_bound: Callable[..., Any]) -> None:
     ...     function()
     ...     return wall() - start > 0.1
     >>> check_io_bound(io_bound)
-    not yet: unknown function 2 took 0.8 s of wall and 0.8 s of processor, io_bound said True; it waited for 0 s; try: read both clocks before and after the call
+    ✘ not yet: unknown function 2 took 0.8 s of wall and 0.8 s of processor, io_bound said True; it waited for 0 s; try: read both clocks before and after the call
     """  # noqa: E501
     name = name_of(io_bound)
     for number, unknown in enumerate(_unknown(), 1):

@@ -147,7 +147,7 @@ def static(book: type) -> list[Any]:
 
 @pytest.mark.parametrize("answer", static(Right))
 def test_passes_what_is_right(answer: Callable[..., Any]):
-    assert repr(check_io_bound(answer)) == "ok"
+    assert repr(check_io_bound(answer)) == "✔ ok"
 
 
 def test_expects_a_hint_for_each_wrong_answer():
@@ -157,7 +157,7 @@ def test_expects_a_hint_for_each_wrong_answer():
 @pytest.mark.parametrize("answer", HINTS, ids=lambda answer: answer.__name__)
 def test_names_the_fault(answer: Callable[..., Any]):
     hint = repr(check_io_bound(answer))
-    assert hint.startswith("not yet: ")
+    assert hint.startswith("✘ not yet: ")
     assert HINTS[answer] in hint
     assert len(hint) < 300
 
@@ -176,5 +176,5 @@ ODD = [raises, no_arguments, asyncio.sleep, None, 3, "io_bound", print, lambda *
 @pytest.mark.parametrize("odd", ODD, ids=lambda odd: getattr(odd, "__name__", repr(odd)))
 def test_stays_calm_whatever_it_is_given(odd: Any):
     hint = repr(check_io_bound(odd))
-    assert hint.startswith("not yet: ")
+    assert hint.startswith("✘ not yet: ")
     assert len(hint) > 30, hint
