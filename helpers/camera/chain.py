@@ -152,7 +152,8 @@ def follow_awaits(
             node = after
             continue
         known = known_as(code, node)
-        its_rank = known.rank if own or not known.wraps else PRIVATE
+        only_wraps = known.wraps and not own
+        its_rank = PRIVATE if only_wraps or (what and not known.tells) else known.rank
         if its_rank < PRIVATE:
             package = package or known.package
             if package != known.package:
