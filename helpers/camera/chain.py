@@ -44,7 +44,6 @@ from .libraries import (
 from .texts import kind_name
 
 __all__ = [
-    "SLEEP",
     "arguments",
     "attributes_of",
     "call_below",
