@@ -48,6 +48,7 @@ def _unknown() -> Iterator[_Unknown]:
             yield one._replace(waits=one.waits * scale, computes=one.computes * scale)
     yield _Unknown(waits=0.0, computes=0.5, threads=8)
     yield _Unknown(waits=0.6, computes=0.4)
+    yield _Unknown(waits=0.5, computes=0.5)  # half is not more than half
     yield _Unknown(waits=0.4, computes=0.6)
 
 

@@ -96,6 +96,12 @@ class Wrong:
         return processor() - starts[1] < wall() - starts[0]
 
     @staticmethod
+    def half_is_enough(function, wall, processor):
+        starts = wall(), processor()
+        function()
+        return processor() - starts[1] <= (wall() - starts[0]) / 2
+
+    @staticmethod
     def measures_too_late(function, wall, processor):
         function()
         starts = wall(), processor()
@@ -133,6 +139,7 @@ HINTS = {
     Wrong.other_clocks: "unknown function 1 took",
     Wrong.too_strict: COMPARE,
     Wrong.too_easy: COMPARE,
+    Wrong.half_is_enough: COMPARE,
     Wrong.measures_too_late: COMPARE,
     Wrong.divides_by_the_processor: "ZeroDivisionError",
     Wrong.returns_a_word: "said 'waits'; try: return True or False",
