@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -30,7 +32,10 @@ LEFT = {  # by which cell
     "thread": "Thread still runs: forgotten",
     "executor": "Thread still runs: pool_0",
     "to-thread": "Thread still runs: asyncio_0",
-    "child": "Child process is still there: ",
+    "child": "Process is still there: ",
+    "let-go": "Process is still there: ",
+    "tracker": "Process is still there: ",
+    "shared-memory": "Shared memory is left: /dev/shm/",
     "socket": "Socket is still open: AF_INET ('127.0.0.1', ",
     "loop": "Socket is still open: AF_UNIX (two in each open event loop)",
     "temporary-file": "File is left: ",
@@ -122,3 +127,27 @@ def test_without_the_guard_they_all_pass(folder: Path):
     """It is the guard that catches them: nbval alone finds nothing."""
     failed, _ = check(folder, guard=False)
     assert failed == {}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it has no names to be found by")
+def test_the_shared_memory_of_others_is_theirs():
+    """While a process that is none of the notebook's has it; if nobody has, it was left."""
+    leftovers = runpy.run_path(str(ROOT / "tests/guard/leftovers.py"))
+    found, shared = leftovers["shared_memory"], leftovers["names_in"](leftovers["SHARED"])
+    code = (
+        "from multiprocessing.shared_memory import SharedMemory as S; m = S(create=True, size=9); "
+    )
+    code += "print(m.name, flush=True); input(); __import__('os')._exit(0)"
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        path = f"{leftovers['SHARED']}/{process.stdout.readline().decode().strip()}"
+        told = f"Shared memory is left: {path}"
+        assert told in dict(found(set(shared), {process.pid})).values()
+        assert told not in dict(found(set(shared), set())).values()
+        tracker = psutil.Process(process.pid).children()
+        for each in tracker:
+            each.kill()  # it would remove what the process leaves
+        process.communicate(b"\n")
+    assert told in dict(found(set(shared), set())).values()
+    os.unlink(path)
