@@ -146,8 +146,10 @@ def about(process: psutil.Process) -> Found:
 
 
 def names_in(folder: str) -> list[str]:
-    """Return what lies in a folder; nothing, where there is none."""
-    return os.listdir(folder) if os.path.isdir(folder) else []
+    """Return the files in a folder; none, where there is no such folder."""
+    if not os.path.isdir(folder):
+        return []
+    return [entry.name for entry in os.scandir(folder) if entry.is_file()]
 
 
 def shared_memory(known: set[str], ours: set[int]) -> Found:
