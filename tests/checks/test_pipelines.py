@@ -485,7 +485,7 @@ def some_times(rng: random.Random, count: int) -> list[float]:
 
 @pytest.mark.parametrize("seed", range(30))
 def test_no_pipeline_beats_the_lower_bound(core: dict[str, Any], seed: int):
-    """Of one file or many, with workers or few, with a queue of any size or without limit."""
+    """With one file or many, workers few or many, any queue; and the slow way is below twice it."""
     rng = random.Random(seed)
     count, size = rng.choice([1, 2, 5, 30]), rng.choice([0, 1, 2, 8])
     loads, infers = some_times(rng, count), some_times(rng, count)
@@ -494,6 +494,8 @@ def test_no_pipeline_beats_the_lower_bound(core: dict[str, Any], seed: int):
     run = simulate(core["staffed"], asyncio.Queue(size), range(count), *stages, *workers)
     assert run.result == list(range(count))
     assert run.seconds >= core["lower_bound"](loads, infers, *workers) - 1e-9
+    apart = simulate(core["all_then_all"], range(count), *stages)
+    assert apart.seconds < 2 * core["lower_bound"](loads, infers)
 
 
 @pytest.mark.parametrize("files, bound", [(1, 3.0), (100, 201.0)])
