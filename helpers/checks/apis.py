@@ -43,6 +43,7 @@ class _Story(NamedTuple):
 _WAIT = "after a 429 await asyncio.sleep(error.retry_after)"
 _UNCOUNTED = "a 429 is no try: count every 503, and nothing else"
 _AGAIN = "after a 503 sleep 0.5 s, then 1 s, 2 s, and load again while there are tries left"
+_APART = "no name waits for another one: gather them; each has its own tries"
 _KEEP = "raise what is neither 429 nor 503, and let gather keep it: return_exceptions=True"
 
 
@@ -133,7 +134,7 @@ def _judge(answer_of: Callable[..., Any], stories: dict[str, _Story], attempts: 
     for (name, story), each in zip(stories.items(), alone, strict=True):
         begins = [call.began for call in server.calls if call.item == name]
         for number, (began, begin) in enumerate(zip(begins, story.begins, strict=False), 1):
-            hint = story.hint if len(names) == 1 else "no name waits for another one: gather them"
+            hint = story.hint if len(names) == 1 else _APART
             expect_time(began, begin, f"{each} try {number} began at", hint)
         n, wanted = len(begins), len(story.begins)
         seen = f"{each} load was called {n} time{'s' * (n != 1)}"

@@ -261,6 +261,24 @@ async def one_after_the_other(names, load, attempts):
     return [result for name in names for result in await solution([name], load, attempts)]
 
 
+async def one_count_for_all(names, load, attempts):
+    failed = 0
+
+    async def one(name):
+        nonlocal failed
+        while True:
+            try:
+                return await load(name)
+            except Refused as error:
+                failed += error.status == 503
+                if error.status not in (429, 503) or failed >= attempts:
+                    raise
+                pause = error.retry_after if error.status == 429 else backoff(failed)
+            await asyncio.sleep(pause)
+
+    return await asyncio.gather(*map(one, names), return_exceptions=True)
+
+
 async def all_again(names, load, attempts):
     """Waits for all, then asks again for those that failed: in rounds."""
     results, todo, tries = {}, list(names), dict.fromkeys(names, attempts)
@@ -341,6 +359,7 @@ WRONG = {
     waits_after_the_last: "it took 4.1 s; wanted 2.1 s; try: no wait after the last try",
     looks_at_the_data: "503 once, then data (attempts=3): load was called 1 time",
     one_after_the_other: "no name waits for another one: gather them",
+    one_count_for_all: "each has its own tries",
     all_again: "no name waits for another one: gather them",
     lets_errors_out: "an error stands in the place of its result",
     drops_errors: "saw 0 results for 1 item",
