@@ -151,16 +151,18 @@ def follow_awaits(
             node = after
             continue
         known = known_as(code, node)
-        only_wraps = known.wraps and not own
-        its_rank = PRIVATE if only_wraps or (what and not known.tells) else known.rank
-        if its_rank < PRIVATE:
-            package = package or known.package
-            if package != known.package:
-                its_rank = ELSEWHERE if its_rank == PUBLIC else PRIVATE
-        if what is None or its_rank < rank:
-            what, rank = known.called, its_rank
         if known.tells:
             inner = code
+        if rank != PUBLIC:
+            its_rank = known.rank
+            if (known.wraps and not own) or (what is not None and not known.tells):
+                its_rank = PRIVATE
+            if its_rank != PRIVATE:
+                package = package or known.package
+                if package != known.package:
+                    its_rank = ELSEWHERE if its_rank == PUBLIC else PRIVATE
+            if what is None or its_rank < rank:
+                what, rank = known.called, its_rank
         node = after
     last = own[-1] if own else coroutine
     if type(last) is not CoroutineType:

@@ -142,9 +142,19 @@ _ITS_INNER_NAME = re.compile(
 _NOTHING = re.compile(r"(Event|Condition)\.wait|^wait_for$")
 
 
-@cache
 def waits_its_turn(what: CodeType, inner: CodeType | None) -> bool:
     """Tell whether a library call waits for its turn; `inner` is the innermost one that tells."""
+    pair = id(what), id(inner)
+    turn = _turns.get(pair)
+    if turn is None:
+        turn = _turns[pair] = _is_turn(what, inner)
+    return turn
+
+
+_turns: dict[tuple[int, int], bool] = {}  # by their ids: libraries live on, and hashing takes time
+
+
+def _is_turn(what: CodeType, inner: CodeType | None) -> bool:
     if inner is not SLEEP:
         if what.co_filename in _TURNS:
             return True

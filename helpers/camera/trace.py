@@ -277,7 +277,8 @@ class Camera:
             ran = lane.code
             if len(own) > 1:
                 lane.calls_below = tuple(map(weakref.ref, own[1:]))
-        callers = [_place(call) for call in own[:-1]] if len(own) > 1 else ()
+        # A tuple of such tuples is nothing for the garbage collector to walk.
+        callers = tuple([_place(call) for call in own[:-1]]) if len(own) > 1 else ()
         self.log.extend((lane, state, now, (code, lasti, seen, until, ran, callers, turn)))
 
     @staticmethod
