@@ -27,12 +27,13 @@ from helpers.world import NoDatabase, postgres, serve
 
 servers = AsyncExitStack()
 
-async def start(stack, child=None):
+async def start(stack, and_fork=False):
     api = await stack.enter_async_context(serve())
     try:
         database = await stack.enter_async_context(postgres())
     except NoDatabase:  # of this Python
         database = ""
+    child = fork() if and_fork else None  # it holds all that the kernel does
     print(json.dumps({"url": api.url, "database": database, "child": child}), flush=True)
 
 async def block(leave):
@@ -64,7 +65,9 @@ class Kernel:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.manager = KernelManager(transport="ipc", ip=f"{folder}/kernel")
-        self.manager.start_kernel(env=os.environ | {"TMPDIR": str(folder)})
+        home = folder / "notebooks"
+        home.mkdir()
+        self.manager.start_kernel(cwd=str(home), env=os.environ | {"TMPDIR": str(folder)})
         self.gone = GONE
         self.begin()
 
@@ -158,7 +161,7 @@ def test_nothing_is_left_however_it_ends(kernel: Kernel) -> None:
     kernel.manager.restart_kernel()
     kernel.assert_gone(time.monotonic())
     kernel.begin()
-    kernel.start("await start(servers, fork())")
+    kernel.start("await start(servers, and_fork=True)")
     child = psutil.Process(kernel.told["child"])
     kernel.process.kill()
     try:
