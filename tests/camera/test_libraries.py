@@ -232,7 +232,8 @@ def test_aiohttp() -> None:
     assert (run.starts, run.max_in_flight) == (["load('a')", "load('b')"], 2)
     answer = ("ClientResponse.start", False)
     opens, its_turn = ("BaseConnector.connect", False), ("BaseConnector.connect", True)
-    assert of(run, "load") == [[opens, answer], [its_turn, answer]]
+    # The body comes with the head, as a rule, but may be waited for.
+    assert [seen[:2] for seen in of(run, "load")] == [[opens, answer], [its_turn, answer]]
 
 
 def test_httpx() -> None:
@@ -314,15 +315,15 @@ def test_what_a_library_runs_for_the_learner_is_a_lane() -> None:
     tqdm = pytest.importorskip("tqdm.asyncio").tqdm
     stamina = pytest.importorskip("stamina")
     aiolimiter = pytest.importorskip("aiolimiter")
-    pace = aiolimiter.AsyncLimiter(1, 0.01)
+    pace = aiolimiter.AsyncLimiter(1, 0.5)
     tries = iter([ValueError, ValueError, None])
 
     async def load(name: str) -> None:
         async with pace:
-            await asyncio.to_thread(time.sleep, 0.01)
+            await asyncio.to_thread(time.sleep, 0.1)
 
     async def flaky() -> None:
-        await asyncio.get_running_loop().run_in_executor(None, time.sleep, 0.01)
+        await asyncio.get_running_loop().run_in_executor(None, time.sleep, 0.1)
         if error := next(tries):
             raise error
 
