@@ -356,6 +356,20 @@ def test_more_calls_than_colours_are_other() -> None:
     assert len(set(shown.values())) == len(shown)
 
 
+def test_many_short_calls_of_one_worker_have_a_colour() -> None:
+    """Each is too short to be seen alone, and together they are all that the lane does."""
+
+    async def worker() -> None:
+        for _ in range(200):
+            await call_named("short")
+
+    async def main() -> None:
+        await asyncio.create_task(worker())
+
+    figure = timeline(simulate(main))
+    assert "short()" in colours(figure) and "other" not in colours(figure)
+
+
 def test_a_call_keeps_its_colour() -> None:
     """In every picture, whatever else is in it; the course's own have theirs in each notebook."""
 
