@@ -738,11 +738,11 @@ def test_in_words_a_real_run_is_the_same_again() -> None:
     """But for the numbers that are marked: else each execution of a notebook would change it."""
 
     async def main() -> None:
-        await asyncio.gather(*(asyncio.sleep(0.02, number) for number in range(3)))
+        await asyncio.gather(*(asyncio.sleep(0.1, number) for number in range(3)))
 
     said = [in_words(asyncio.run(record(main()))) for _ in range(3)]
     assert len({re.sub(r"[\d.]+ ?[^\s\d]+ \(real\)", "REAL", words) for words in said}) == 1
-    assert said[0].splitlines()[2] == "sleep(0.02, 0): mostly waits for the world"
+    assert said[0].splitlines()[2] == "sleep(0.1, 0): mostly waits for the world"
 
 
 def test_a_notebook_gets_the_picture_its_width_and_its_words() -> None:
