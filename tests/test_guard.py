@@ -131,23 +131,22 @@ def test_without_the_guard_they_all_pass(folder: Path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it has no names to be found by")
 def test_the_shared_memory_of_others_is_theirs():
-    """While a process that is none of the notebook's has it; if nobody has, it was left."""
+    """It is told of if a process of the notebook's has it, or had it; and of others not at all."""
     leftovers = runpy.run_path(str(ROOT / "tests/guard/leftovers.py"))
-    found, shared = leftovers["shared_memory"], leftovers["names_in"](leftovers["SHARED"])
-    code = (
-        "from multiprocessing.shared_memory import SharedMemory as S; m = S(create=True, size=9); "
-    )
+    found, shared, used = leftovers["shared_memory"], Path(leftovers["SHARED"]), set[str]()
+    code = "from multiprocessing.shared_memory import SharedMemory; "
+    code += "m = SharedMemory(create=True, size=9); "
     code += "print(m.name, flush=True); input(); __import__('os')._exit(0)"
     command = [sys.executable, "-c", code]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout
-        path = f"{leftovers['SHARED']}/{process.stdout.readline().decode().strip()}"
-        told = f"Shared memory is left: {path}"
-        assert told in dict(found(set(shared), {process.pid})).values()
-        assert told not in dict(found(set(shared), set())).values()
-        tracker = psutil.Process(process.pid).children()
-        for each in tracker:
-            each.kill()  # it would remove what the process leaves
+        path = shared / process.stdout.readline().decode().strip()
+        assert list(found(used, set())) == []
+        told = [((str(shared), path.name), f"Shared memory is left: {path}")]
+        assert list(found(used, {process.pid})) == told
+        for tracker in psutil.Process(process.pid).children():
+            tracker.kill()  # it would remove what the process leaves
         process.communicate(b"\n")
-    assert told in dict(found(set(shared), set())).values()
-    os.unlink(path)
+    assert list(found(used, set())) == told
+    path.unlink()
+    assert list(found(used, set())) == []

@@ -46,7 +46,7 @@ class Leftovers:
         self.mark = tempfile.gettempdir()  # no other kernel has this one
         self.folders = {self.mark: set[str](), os.getcwd(): KEPT}
         self.others = set(psutil.pids())
-        self.shared = set(names_in(SHARED))
+        self.shared = set[str]()
         self.modules = set(sys.modules)
         self.before = self.last = settings()
         self.there = dict(self.things())
@@ -145,26 +145,16 @@ def about(process: psutil.Process) -> Found:
         yield ("process", process.pid), f"Process is still there: {process.pid} {serves} {told}"
 
 
-def names_in(folder: str) -> list[str]:
-    """Return the files in a folder; none, where there is no such folder."""
-    if not os.path.isdir(folder):
-        return []
-    return [entry.name for entry in os.scandir(folder) if entry.is_file()]
+def shared_memory(used: set[str], ours: set[int]) -> Found:
+    """Yield the shared memory that the kernel or one of its processes has, or had at a look before.
 
-
-def shared_memory(known: set[str], ours: set[int]) -> Found:
-    """Yield new shared memory, but for what a process that is none of ours has in its memory.
-
-    That is known from then on.
+    All programs have theirs in one folder, so what is new there need not be the notebook's.
     """
-    for name in sorted({*names_in(SHARED)} - known):
-        path = os.path.join(SHARED, name)
-        used_by_us = any(path in maps(pid) for pid in (*ours, os.getpid()))
-        used = used_by_us or any(path in maps(pid) for pid in psutil.pids())
-        if used_by_us or (not used and os.access(path, os.W_OK)):
-            yield (SHARED, name), f"Shared memory is left: {path}"
-        else:
-            known.add(name)
+    names = set(os.listdir(SHARED)) if os.path.isdir(SHARED) else set()
+    there = "".join(map(maps, (*ours, os.getpid()))) if names else ""
+    used |= {name for name in names if os.path.join(SHARED, name) in there}
+    for name in sorted(names & used):
+        yield (SHARED, name), f"Shared memory is left: {os.path.join(SHARED, name)}"
 
 
 def maps(pid: int) -> str:
