@@ -25,8 +25,8 @@ FIRST = "00_start_here.ipynb"
 #: compared with.
 RECORD = ".course.json"
 SOLUTION = "# Solution"
-# What JupyterLab writes into a notebook when its kernel has begun: a copy that has it already is not
-# "unsaved" as soon as it is opened.
+# What JupyterLab writes into a notebook when its kernel has begun: a copy that has it already is
+# not "unsaved" as soon as it is opened.
 LANGUAGE = {
     "codemirror_mode": {"name": "ipython", "version": sys.version_info[0]},
     "file_extension": ".py",
