@@ -1,4 +1,4 @@
-"""Measure, and print one table: `python -m benchmarks [--small] [clock] [camera] [drawing]`.
+"""Measure, and print one table: `python -m benchmarks [--small] [NAME]...`.
 
 `--small` shows in some seconds that all of it works; its figures say nothing, and miss no goal.
 """
@@ -8,14 +8,22 @@ import platform
 import sys
 import time
 
-from . import camera, clock, drawing
-from .measure import ROUNDS, Row
+from . import api, camera, clock, database, drawing
+from .measure import Row
 
-BENCHMARKS = {"clock": clock, "camera": camera, "drawing": drawing}
+BENCHMARKS = {
+    "clock": clock,
+    "camera": camera,
+    "drawing": drawing,
+    "api": api,
+    "database": database,
+}
 SMALL = {
     "clock": {"rounds": 1, "loads": 200},
     "camera": {"rounds": 1, "tasks": 100, "lanes": 100},
     "drawing": {"rounds": 1, "lanes": 100},
+    "api": {"rounds": 1, "loads": 100, "rate": 50},
+    "database": {"rounds": 1, "queries": 16, "seconds": 0.01},
 }
 HEAD = ("what", "ours", "beside", "it", "ratio", "best", "goal", "")
 WIDTHS = (54, 9, 27, 16, 6, 6, 6, 8)
@@ -30,8 +38,7 @@ def main(arguments: list[str]) -> int:
         return 2
     began = time.perf_counter()
     print(f"Python {platform.python_version()}, {platform.platform()}, {os.cpu_count()} cores")
-    rounds = 1 if small else ROUNDS
-    print(f"Times are processor time of this process, median of {rounds} rounds, all taking turns;")
+    print("Times are processor time of this process, or real where so called, median of rounds;")
     print("ratio is the median of the rounds' ratios, best that of the fastest rounds.\n")
     _line(HEAD)
     met = True
@@ -46,7 +53,7 @@ def main(arguments: list[str]) -> int:
 
 def _cells(row: Row) -> tuple[str, ...]:
     ratios = ("" if ratio is None else f"{ratio:.2f}" for ratio in (row.ratio, row.best))
-    goal = "" if row.goal is None else f"≤ {row.goal:.1f}"
+    goal = "" if row.goal is None else f"≤ {row.goal:g}"
     verdict = "" if row.goal is None else "met" if row.met else "MISSED"
     return (row.what, row.ours, row.beside, row.other, *ratios, goal, verdict)
 
