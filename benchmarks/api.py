@@ -63,10 +63,10 @@ def patiently(load: Load, told_off: list[str]) -> Load:
                 failed += error.status == 503
                 if error.status not in (429, 503) or failed == ATTEMPTS:
                     raise
-                if error.status == 429:
+                pause = 0.05
+                if error.status == 429 and error.headers is not None:
+                    pause = float(error.headers["Retry-After"])
                     told_off.append(name)
-                assert error.headers is not None
-                pause = float(error.headers["Retry-After"]) if error.status == 429 else 0.05
             await asyncio.sleep(pause)
 
     return one

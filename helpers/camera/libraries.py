@@ -116,7 +116,8 @@ def _find(name: str, names: Mapping[str, Any]) -> CodeType | None:
     first, *rest = name.split(".")
     found = names.get(first)
     for part in rest:
-        found = inspect.getattr_static(found, part, None) if isinstance(found, type) else None
+        a_class = issubclass(type(found), type)  # without asking it, which may be a proxy
+        found = inspect.getattr_static(found, part, None) if a_class else None
     return found.__code__ if type(found) is FunctionType else None
 
 
