@@ -1,21 +1,24 @@
-"""Every widget of every notebook, moved in each way there is, against what `simulate` says."""
+"""Every widget of every notebook is moved, and shows what `simulate` says."""
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from driver import TIME, Explorer, Notebook, Replay, wait
+from conftest import Server
+from driver import TIME, Explorer, Notebook, Replay, notebook, wait
 from playwright.sync_api import expect
 
 NOTEBOOKS = sorted(path.name for path in Path("notebooks").resolve().glob("*.ipynb"))
 Open = Callable[[str], Notebook]
+THOROUGH = int(os.environ.get("THOROUGH", "1")) > 1  # make test-all
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_every_control_shows_what_simulate_says(open_notebook: Open, name: str) -> None:
-    """By mouse, keyboard and typed value, at both ends and in the middle."""
+    """At both ends and in the middle, by mouse, keyboard and typed value."""
     notebook = open_notebook(name)
     notebook.run_all()
     assert notebook.faults() == []
@@ -41,24 +44,54 @@ def test_every_control_shows_what_simulate_says(open_notebook: Open, name: str) 
     assert notebook.faults() == []
 
 
-def move(explorer: Explorer, name: str, what: dict[str, Any], check: Callable[..., None]) -> None:
-    """Move a control in each way there is."""
+SLIDERS = """
+import asyncio
+from helpers import explore
+
+async def story(files=3, seconds=0.5):
+    await asyncio.gather(*(asyncio.sleep(seconds * n) for n in range(files)))
+
+explore(story, files=(1, 9), seconds=(0.1, 1.4, 0.1))
+"""
+
+
+def test_each_way_to_move_a_slider(open_notebook: Open, lab: Server) -> None:
+    """By mouse, keyboard and typed value, to both ends, beyond them and to the middle."""
+    Path(lab.folder, "sliders.ipynb").write_text(notebook(SLIDERS))
+    opened = open_notebook("sliders.ipynb")
+    opened.run_all()
+    (explorer,) = opened.explorers()
+    kinds = {what["kind"] for what in explorer.controls.values()}
+    assert kinds == {"IntSlider", "FloatSlider"}
+    for control, what in explorer.controls.items():
+        move(explorer, control, what, Explorer.agrees, each_way=True)
+
+
+def move(
+    explorer: Explorer,
+    name: str,
+    what: dict[str, Any],
+    check: Callable[..., None],
+    each_way: bool = THOROUGH,
+) -> None:
+    """Move a control: a slider in each way, or by mouse, by keyboard and by a typed value."""
     match what["kind"]:
         case "IntSlider" | "FloatSlider":
             low, high = what["min"], what["max"]
             steps = round((high - low) / what["step"] / 2)
             middle = low + what["step"] * steps
-            for way, value in [
-                (lambda: explorer.press(name, "End"), high),
-                (lambda: explorer.press(name, "Home"), low),
-                (lambda: explorer.press(name, "ArrowRight", steps), middle),
+            ways = [
                 (lambda: explorer.drag(name, 1.1), high),
-                (lambda: explorer.drag(name, -0.1), low),
-                (lambda: explorer.drag(name, 0.5), None),
-                (lambda: explorer.set(name, low), low),
-                (lambda: explorer.set(name, high + 1), high),  # there is none beyond
+                (lambda: explorer.press(name, "Home"), low),
                 (lambda: explorer.set(name, round(middle, 9)), middle),
-            ]:
+                (lambda: explorer.press(name, "End"), high),
+                (lambda: explorer.drag(name, -0.1), low),
+                (lambda: explorer.press(name, "ArrowRight", steps), middle),
+                (lambda: explorer.set(name, high + 1), high),  # there is none beyond
+                (lambda: explorer.set(name, low), low),
+                (lambda: explorer.drag(name, 0.5), None),
+            ]
+            for way, value in ways if each_way else ways[:3]:
                 way()
                 if value is None:
                     assert low < explorer.value(name) < high
