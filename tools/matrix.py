@@ -36,8 +36,9 @@ CHECKS = {
     "voila": ["tests/browser/test_voila.py"],
     **dict.fromkeys(WAYS, BROWSER),
 }
+LONG = "hundred or catches or never_lets"  # what computes much, with any kernel
 SHORT = {
-    "worst": ["tests/worst"],
+    "worst": ["tests/worst", "-k", f"not ({LONG})"],
     "nbval": ["notebooks/02_event_loop.ipynb", "-n", "0"],
     "perComm": ["tests/browser/test_kernels.py", "-n", "2"],
 }
