@@ -83,13 +83,18 @@ on_each_display = pytest.mark.parametrize(
 
 
 @pytest.fixture
-def make(open_notebook: Callable[[str], Notebook], lab: Server) -> Callable[..., Notebook]:
-    """Open a notebook of these cells."""
+def make(
+    open_notebook: Callable[[str], Notebook], lab: Server, display: tuple[int, int, float]
+) -> Callable[..., Notebook]:
+    """Open a notebook of these cells, on the display of the test."""
 
     def make(*cells: str) -> Notebook:
         name = f"screen-{abs(hash(cells))}.ipynb"
         Path(lab.folder, name).write_text(notebook(*cells))
-        return open_notebook(name)
+        opened = open_notebook(name)
+        shown = opened.page.evaluate("[innerWidth, innerHeight, devicePixelRatio]")
+        assert shown == [*display]
+        return opened
 
     return make
 
