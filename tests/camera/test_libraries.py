@@ -7,7 +7,7 @@ import sys
 import sysconfig
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import groupby
 from types import ModuleType
 from typing import Any
@@ -127,6 +127,11 @@ async def leave(manager: Any) -> None:
     await manager.__aexit__(None, None, None)
 
 
+async def stack(manager: Any) -> None:
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(manager)
+
+
 async def loop_over(things: Any) -> None:
     async for _ in things:
         pass
@@ -157,6 +162,7 @@ def first_wait(program: Coroutine[Any, Any, Any]) -> tuple[str, bool]:
         (lambda net: leave(net.Client()), ("Pool.take", True)),  # rather than `Client`
         (lambda net: enter(net.Client()), ("Client", False)),  # rather than `Client._open`
         (lambda net: enter(net.session()), ("fetch", False)),  # and not what hands on to it
+        (lambda net: stack(net.Client()), ("Client", False)),
         (lambda net: loop_over(net.Client()), ("sleep", False)),
         (lambda net: just(net.Holder().connect()), ("Holder.connect", False)),
         (lambda net: just(net._send()), ("_send", False)),  # its Event tells nothing
