@@ -63,7 +63,7 @@ nbval: $(TESTED)  ## run every notebook and compare every output
 		--nbval-cell-timeout 60 --nbval-sanitize-with tests/guard/sanitize.cfg
 
 browser: $(TESTED)  ## drive the notebooks in a real browser
-	$(TESTS) --dist load --maxschedchunk 1 tests/browser
+	$(TESTS) -p no:nbval --dist load --maxschedchunk 1 tests/browser
 
 notebooks: $(TESTED)  ## run the notebooks in place (or those named in ARGS)
 	@$(RUN) tools/notebooks.py $(ARGS)

@@ -1,4 +1,4 @@
-"""Measure, and print one table: `python -m benchmarks [--small] [clock] [camera] ...`.
+"""Measure, and print one table: `python -m benchmarks [--small] [NAME]...`.
 
 `--small` shows in some seconds that all of it works; its figures say nothing, and miss no goal.
 """
@@ -8,14 +8,23 @@ import platform
 import sys
 import time
 
-from . import camera, clock, drawing, serving
-from .measure import ROUNDS, Row
+from . import api, camera, clock, database, drawing, serving
+from .measure import Row
 
-BENCHMARKS = {"clock": clock, "camera": camera, "drawing": drawing, "serving": serving}
+BENCHMARKS = {
+    "clock": clock,
+    "camera": camera,
+    "drawing": drawing,
+    "api": api,
+    "database": database,
+    "serving": serving,
+}
 SMALL = {
     "clock": {"rounds": 1, "loads": 200},
     "camera": {"rounds": 1, "tasks": 100, "lanes": 100},
     "drawing": {"rounds": 1, "lanes": 100},
+    "api": {"rounds": 1, "loads": 100, "rate": 50},
+    "database": {"rounds": 1, "queries": 16, "seconds": 0.01},
     "serving": {"rounds": 1, "images": 256, "requests": 500},
 }
 HEAD = ("what", "ours", "beside", "it", "ratio", "best", "goal", "")
@@ -31,12 +40,9 @@ def main(arguments: list[str]) -> int:
         return 2
     began = time.perf_counter()
     print(f"Python {platform.python_version()}, {platform.platform()}, {os.cpu_count()} cores")
-    rounds = 1 if small else ROUNDS
-    print("Times are processor time of this process (and sleep, where a forest is served),")
-    print(
-        f"median of {rounds} rounds, all taking turns; ratio is the median of the rounds' ratios,"
-    )
-    print("best that of the fastest rounds.\n")
+    print("Times are processor time of this process (and sleep, where a forest is served), or real")
+    print("where so called, median of rounds; ratio is the median of the rounds' ratios, best that")
+    print("of the fastest rounds.\n")
     _line(HEAD)
     met = True
     for name in names or BENCHMARKS:

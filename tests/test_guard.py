@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -30,7 +32,10 @@ LEFT = {  # by which cell
     "thread": "Thread still runs: forgotten",
     "executor": "Thread still runs: pool_0",
     "to-thread": "Thread still runs: asyncio_0",
-    "child": "Child process is still there: ",
+    "child": "Process is still there: ",
+    "let-go": "Process is still there: ",
+    "tracker": "Process is still there: ",
+    "shared-memory": "Shared memory is left: /dev/shm/",
     "socket": "Socket is still open: AF_INET ('127.0.0.1', ",
     "loop": "Socket is still open: AF_UNIX (two in each open event loop)",
     "temporary-file": "File is left: ",
@@ -122,3 +127,26 @@ def test_without_the_guard_they_all_pass(folder: Path):
     """It is the guard that catches them: nbval alone finds nothing."""
     failed, _ = check(folder, guard=False)
     assert failed == {}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it has no names to be found by")
+def test_the_shared_memory_of_others_is_theirs():
+    """It is told of if a process of the notebook's has it, or had it; and of others not at all."""
+    leftovers = runpy.run_path(str(ROOT / "tests/guard/leftovers.py"))
+    found, shared, used = leftovers["shared_memory"], Path(leftovers["SHARED"]), set[str]()
+    code = "from multiprocessing.shared_memory import SharedMemory; "
+    code += "m = SharedMemory(create=True, size=9); "
+    code += "print(m.name, flush=True); input(); __import__('os')._exit(0)"
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        path = shared / process.stdout.readline().decode().strip()
+        assert list(found(used, set())) == []
+        told = [((str(shared), path.name), f"Shared memory is left: {path}")]
+        assert list(found(used, {process.pid})) == told
+        for tracker in psutil.Process(process.pid).children():
+            tracker.kill()  # it would remove what the process leaves
+        process.communicate(b"\n")
+    assert list(found(used, set())) == told
+    path.unlink()
+    assert list(found(used, set())) == []

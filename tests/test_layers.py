@@ -26,6 +26,7 @@ ORDER = {
     "camera": [
         "texts prints",
         "cpython",
+        "libraries",
         "chain",
         "run outside",
         "direct fastforward",

@@ -3,12 +3,14 @@
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
 import pytest
+from matplotlib.image import imread
 from nbformat.v4 import new_code_cell, new_notebook
 
 ROOT = Path(__file__).parent.parent
@@ -21,6 +23,8 @@ RUN_ELSEWHERE = {
     "lab": "test_project.py::test_lab_opens_the_first_notebook",
     "test": "test_readme.py::test_make_test_checks_everything",
 }
+# Said by `make help` alone, and run over a copy, since they change what lies there.
+OVER_A_COPY = {"clean", "picture"}
 # With arguments that give it little to do, and what it then says.
 SMALL = {
     "bench": ("--small clock", "only a try"),
@@ -28,6 +32,8 @@ SMALL = {
     "notebooks": ("{notebook}", "small.ipynb: "),
     "test-all": ("--list --python {python} --ipykernel 7.3", "==7.3.*"),
 }
+# What `make test` runs, and what all targets need.
+PARTS = {"lint", "types", "unit", "nbval", "browser", "install"}
 # Conda is not there where tests run: test_project.py compares its file with what is tested.
 BY_CONDA = [
     "conda env create -f environment.yml",
@@ -77,18 +83,20 @@ def commands() -> list[str]:
     return [*filter(None, lines), *re.findall(r"`((?:make|python) [^`]+)`", README)]
 
 
-def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+def make(*arguments: str, at: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Run make with the environment that runs this test, as one that needs nothing installed."""
     own = [f"VENV={sys.prefix}", "--no-print-directory"]
     done = [part for name in STAMPS for part in ("-o", f"{sys.prefix}/{name}")]
     command = ["make", *own, *done, *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
+    return subprocess.run(command, cwd=at, capture_output=True, text=True, timeout=240)
 
 
 def test_every_command_is_known():
     """What README says to type is run below or elsewhere, with less to do, and nothing besides."""
     made = {command.split()[1] for command in commands() if command.startswith("make ")}
     assert made == {*RUN_ELSEWHERE, *SMALL}
+    helped = {line.split()[1] for line in make("help").stdout.splitlines()}
+    assert helped == {*made, *OVER_A_COPY, *PARTS}
     by_hand = [c for c in commands() if not c.startswith("make ")]
     assert by_hand == [*BY_HAND, *BY_CONDA, "python tools/check.py"]
     for target, test in RUN_ELSEWHERE.items():
@@ -111,6 +119,38 @@ def test_make_test_checks_everything():
     said = make("-n", "test").stdout
     for words in "ruff check", "mypy", "tests --ignore", "--nbval ", "tests/browser\n":
         assert words in said
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """What two targets of make change is changed there."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for name in "docs", "tools":
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def test_the_picture_is_drawn(copy: Path):
+    """By `make picture`, as large as the one that README shows."""
+    (picture,) = re.findall(r"!\[[^]]*\]\((docs/[^)]+)\)", README)
+    (copy / picture).write_bytes(b"old")
+    ran = make("picture", at=copy)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    drawn, shown = (imread(place / picture) for place in (copy, ROOT))
+    assert drawn.shape == shown.shape
+    assert drawn.min() < drawn.max()
+
+
+def test_clean_removes_what_tools_left_and_no_more(copy: Path):
+    """The environment and what lies about; what learners and teachers made there stays."""
+    before = {path.name for path in copy.iterdir()} | {"learn", "class"}
+    left = [".venv", ".venv-matrix", "test-artifacts", "async_ai_notebooks.egg-info", "build"]
+    left += [".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache"]
+    for name in [*left, "learn", "class"]:
+        (copy / name).mkdir()
+        (copy / name / "file").touch()
+    subprocess.run(["make", "clean"], cwd=copy, check=True, capture_output=True)
+    assert {path.name for path in copy.iterdir()} == before
 
 
 @pytest.mark.parametrize("target", SMALL)

@@ -18,7 +18,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from minutes import CORE_ENDS, WIDGET, measure
+from minutes import CORE_ENDS, WIDGET, measure, parts
 from nbformat import NotebookNode
 
 from helpers import simulate
@@ -117,6 +117,18 @@ def shown(cell: NotebookNode) -> str:
         data = output.get("data", {}).get("text/plain", "")
         texts += [output.get("text", ""), data, output.get("evalue", "")]
     return " ".join(" ".join(texts).split())
+
+
+def test_the_notebooks_of_the_sheets_and_those_that_follow_take_what_is_told():
+    """The cores of the first six together, and of each other one."""
+    opening = TEXT.partition("\n## ")[0]
+    core = {number: measure(parts(cells(number))[0]).minutes for number in NOTEBOOKS}
+    taught = {row.notebook for sheet in SHEETS for row in rows(sheet) if row.notebook}
+    assert f"together take {sum(core.pop(number) for number in taught)} minutes" in opening
+    told = re.search(r"the cores of ([^:]*?), on real work, take ([^:]*?) minutes", opening)
+    assert told
+    numbers, minutes = (re.findall(r"\d+", part) for part in told.groups())
+    assert dict(zip(numbers, map(int, minutes), strict=True)) == core
 
 
 @every_sheet

@@ -13,11 +13,14 @@ from typing import Any
 
 import nbformat
 import pytest
+from ipykernel.ipkernel import IPythonKernel
+from ipykernel.kernelspec import get_kernel_dict
 from learner import COURSE, LEARN, RECORD, Folder, edition, trust, version
 from nbformat.sign import NotebookNotary
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 ROOT = Path(__file__).parent.parent
+SPEC = "display_name", "language"
 NAME = "03_gather.ipynb"
 NEW, OLD = "03_gather.new.ipynb", "03_gather.old.ipynb"
 OUTPUT = new_output("stream", text="ok: shown by a run\n")
@@ -96,6 +99,15 @@ def test_no_copy_gives_anything_away(path: Path):
         assert cell.metadata.get("jupyter", {}).get("source_hidden", False) == solution
         assert source.startswith("# Solution") == solution
         assert source.removeprefix("# Solution\n") == before.source.removeprefix("# Solution\n")
+
+
+def test_a_copy_has_what_jupyterlab_would_write_into_it():
+    """What the kernel says of itself, or the copy would be "unsaved" as soon as it is opened."""
+    metadata = edition(notebook("load()"))["metadata"]
+    assert metadata["language_info"] == IPythonKernel.language_info
+    course = json.loads((COURSE / "00_start_here.ipynb").read_text(encoding="utf-8"))
+    there = edition(course)["metadata"]["kernelspec"]
+    assert there == {"name": "python3"} | {key: get_kernel_dict()[key] for key in SPEC}
 
 
 def test_links_lead_somewhere_from_a_copy_too(tmp_path: Path):

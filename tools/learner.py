@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import sqlite3
+import sys
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,17 @@ FIRST = "00_start_here.ipynb"
 #: compared with.
 RECORD = ".course.json"
 SOLUTION = "# Solution"
+# What JupyterLab writes into a notebook when its kernel has begun: a copy that has it already is
+# not "unsaved" as soon as it is opened.
+LANGUAGE = {
+    "codemirror_mode": {"name": "ipython", "version": sys.version_info[0]},
+    "file_extension": ".py",
+    "mimetype": "text/x-python",
+    "name": "python",
+    "nbconvert_exporter": "python",
+    "pygments_lexer": "ipython3",
+    "version": sys.version.partition(" ")[0],
+}
 Notebook = dict[str, Any]
 
 
@@ -40,6 +52,7 @@ def is_solution(cell: dict[str, Any]) -> bool:
 def edition(notebook: Notebook) -> Notebook:
     """Return the learner's edition: nothing that was shown, and solutions folded and named."""
     new = copy.deepcopy(notebook)
+    new["metadata"]["language_info"] = LANGUAGE
     for cell in new["cells"]:
         if cell["cell_type"] == "code":
             cell.update(outputs=[], execution_count=None)

@@ -12,11 +12,9 @@ import enum
 import functools
 import inspect
 import pathlib
-import re
 import sys
 import sysconfig
 from collections import namedtuple
-from functools import cache
 from types import (
     AsyncGeneratorType,
     BuiltinFunctionType,
@@ -33,10 +31,19 @@ from types import (
 from typing import Any
 
 from .cpython import code_of, frame_of, unwrap_awaitable
+from .libraries import (
+    ELSEWHERE,
+    PRIVATE,
+    PUBLIC,
+    SLEEP,
+    TWIN,
+    known_as,
+    library_name,
+    waits_its_turn,
+)
 from .texts import kind_name
 
 __all__ = [
-    "SLEEP",
     "arguments",
     "attributes_of",
     "call_below",
@@ -115,14 +122,15 @@ def follow_awaits(
     """
     own: list[Any] = []
     what: CodeType | None = None
-    inner = SLEEP
+    rank, package = PRIVATE, ""  # of what, and of what is asked for by the learner's own
+    inner: CodeType | None = None
     until = None
     node = coroutine
     while node is not None:
         if type(node) is CoroutineType:
             code = node.cr_code
             if code is SLEEP:
-                what = what or code
+                what = code if what is None or rank > TWIN else what
                 inner = code
                 frame = node.cr_frame if timed else None
                 if frame is not None and (timer := frame.f_locals.get("h")) is not None:
@@ -139,13 +147,22 @@ def follow_awaits(
         if _own[code.co_filename]:
             if code.co_name not in _PARTS:
                 own.append(node)
-            what = None
+            what, rank, package = None, PRIVATE, ""
             node = after
             continue
-        if code is not _FUTURE:
+        known = known_as(code, node)
+        if known.tells:
             inner = code
-        if what is None or (_is_detail(what.co_qualname) and not _is_detail(code.co_qualname)):
-            what = code
+        if rank != PUBLIC:
+            its_rank = known.rank
+            if (known.wraps and not own) or (what is not None and not known.tells):
+                its_rank = PRIVATE
+            if its_rank != PRIVATE:
+                package = package or known.package
+                if package != known.package:
+                    its_rank = ELSEWHERE if its_rank == PUBLIC else PRIVATE
+            if what is None or its_rank < rank:
+                what, rank = known.called, its_rank
         node = after
     last = own[-1] if own else coroutine
     if type(last) is not CoroutineType:
@@ -154,7 +171,7 @@ def follow_awaits(
         code, frame = last.cr_code, last.cr_frame
     else:
         code, frame = code_of(last), frame_of(last)
-    turn = what is not None and timed and _waits_its_turn(what, inner)
+    turn = what is not None and timed and waits_its_turn(what, inner)
     return own, code, -1 if frame is None else frame.f_lasti, what, until, turn
 
 
@@ -171,30 +188,6 @@ def only_lets_others_go(coroutine: Any) -> bool:
 
 
 _PARTS = {"<listcomp>", "<setcomp>", "<dictcomp>"}  # of the call they stand in, on Python 3.11
-SLEEP = asyncio.sleep.__code__
-_FUTURE = asyncio.futures._PyFuture.__await__.__code__  # type: ignore[attr-defined]
-
-# A library that waits at one of these waits for its turn; as its own Event may tell of anything,
-# an Event or a Condition must be what the learner's own call waits for.
-_TURNS = tuple(
-    getattr(asyncio, name).__file__ for name in ("locks", "queues", "taskgroups", "tasks")
-)
-_ITS_NAME = re.compile(r"\b(Event|Condition)\.|Semaphore|Lock|Limiter|Barrier|TaskGroup")
-_ITS_INNER_NAME = re.compile(r"Semaphore|Lock|Limiter|acquire|available_connection")
-
-
-@cache
-def _waits_its_turn(what: CodeType, inner: CodeType) -> bool:
-    """Whether a library call, which stands at an inner one, waits for its turn."""
-    if inner is not SLEEP:
-        if what.co_filename in _TURNS:
-            return True
-        if inner.co_filename in _TURNS:
-            if not inner.co_qualname.startswith(("Event.", "Condition.")):
-                return True
-        elif _ITS_INNER_NAME.search(inner.co_qualname):
-            return True
-    return bool(_ITS_NAME.search(call_name(what)))
 
 
 def call_below(coroutine: Any) -> Any:
@@ -213,12 +206,16 @@ def call_below(coroutine: Any) -> Any:
     return None
 
 
-def is_business_of_a_library(frame: FrameType | None) -> bool:
-    """Return whether a library calls for its own ends: it is the nearest above asyncio in `frame`.
+def is_business_of_a_library(code: CodeType, frame: FrameType | None) -> bool:
+    """Return whether a task of `code` is made in `frame` for a library's own ends.
 
-    Those that only run what they are given, as asyncio's own functions do, are not asked; what the
-    loop itself calls, and no call of the learner's own, is business.
+    So it is if a library is the nearest above asyncio. Those that only run what they are given, as
+    asyncio's own functions do, are not asked; what the loop itself calls, and no call of the
+    learner's own, is business, and so is a private function of asyncio's.
     """
+    if code.co_filename.startswith(_ASYNCIO) and code.co_name != "_wrap_awaitable":
+        if code.co_name.startswith("_") or ".<locals>" in code.co_qualname:
+            return True
     while frame is not None and frame.f_code is not _CALLED_BY_THE_LOOP:
         filename = frame.f_code.co_filename
         if _own[filename]:
@@ -230,6 +227,7 @@ def is_business_of_a_library(frame: FrameType | None) -> bool:
 
 
 _CALLED_BY_THE_LOOP = asyncio.Handle._run.__code__
+_ASYNCIO = str(pathlib.Path(asyncio.__file__).parent)
 _INSTALLED = tuple({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
 _RUN_WHAT_THEY_GET = (
     str(_HELPERS),
@@ -247,21 +245,7 @@ def call_name(code: CodeType) -> str:
     'load'
     """
     name = code.co_qualname
-    return name.rpartition("<locals>.")[2] if is_own(code) else _library_name(name)
-
-
-@cache
-def _library_name(qualname: str) -> str:
-    name = qualname.partition(".<locals>")[0].partition(".__")[0]
-    return "as_completed" if name.startswith("_AsCompletedIterator") else name
-
-
-@cache
-def _is_detail(qualname: str) -> bool:
-    """Whether a library's call is its inner business, as `_wait` or `__aexit__` are."""
-    if ".__" in qualname:
-        return True
-    return _library_name(qualname) == qualname and qualname.rpartition(".")[2].startswith("_")
+    return name.rpartition("<locals>.")[2] if is_own(code) else library_name(name)
 
 
 def arguments(frame: FrameType | None, most: int = 2) -> tuple[str, ...]:

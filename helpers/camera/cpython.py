@@ -73,6 +73,8 @@ _WRAPPERS = {
 
 def unwrap_awaitable(node: Any) -> Any:
     """Return what stands behind an awaitable that hides what it awaits, as that of `async for`."""
+    if type(node) is _FUTURE_ITERATOR:  # at the end of almost every chain
+        return None
     if kind_name(node) not in _WRAPPERS:
         if issubclass(type(node), Coroutine) and type(node) is not CoroutineType:
             return next((x for x in gc.get_referents(node) if type(x) is CoroutineType), None)
@@ -272,6 +274,7 @@ def _step_type() -> type:
 
 STEP: Any = _step_type()
 """The type of what a task of C gives its loop for a step: its `__self__` is the task."""
+_FUTURE_ITERATOR: Any = type(iter(_asyncio.Future(loop=_OneStep())))  # type: ignore[arg-type]
 WAKE_UP = "task_wakeup"
 """The name of what it gives to the future that it waits for, likewise."""
 _PY_STEPS = (_PyTask._Task__step, _PyTask._Task__wakeup)

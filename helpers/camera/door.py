@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from types import BuiltinMethodType, MethodType
 from typing import TYPE_CHECKING, Any
 
-from .chain import SLEEP, only_lets_others_go
+from .chain import only_lets_others_go
 from .cpython import (
     EAGER_TASKS,
     STEP,
@@ -31,6 +31,7 @@ from .cpython import (
     waits_for,
     woken_task,
 )
+from .libraries import SLEEP
 from .run import LaneLog
 
 if TYPE_CHECKING:

@@ -196,7 +196,7 @@ class Camera:
         if lane is None:
             code, frame = code_of(call), frame_of(call)
             foreign = not is_own(code) and bool(self.lanes)
-            hidden = foreign and is_business_of_a_library(sys._getframe(1))
+            hidden = foreign and is_business_of_a_library(code, sys._getframe(1))
             maker = self._maker()
             lane = self.add(code, frame, maker, hidden)
             if maker is not None and maker.direct is not None:
@@ -264,8 +264,10 @@ class Camera:
         seen: Any = what
         if waited is None:
             state = "ready"
-        elif what is None or what.co_qualname == _FUTURE:
+        elif what is None or (name := what.co_qualname) == _FUTURE:
             seen, turn = self._kind(waited)
+        elif name.startswith("_") and _is_of_a_thread(waited):
+            seen = "executor"
         if root:
             own = lane.direct.suspend(own, seen, now)
             lane = lane.direct.lane()
@@ -275,7 +277,8 @@ class Camera:
             ran = lane.code
             if len(own) > 1:
                 lane.calls_below = tuple(map(weakref.ref, own[1:]))
-        callers = [_place(call) for call in own[:-1]] if len(own) > 1 else ()
+        # A tuple of such tuples is nothing for the garbage collector to walk.
+        callers = tuple([_place(call) for call in own[:-1]]) if len(own) > 1 else ()
         self.log.extend((lane, state, now, (code, lasti, seen, until, ran, callers, turn)))
 
     @staticmethod
@@ -315,11 +318,9 @@ class Camera:
         kind = kind_name(waited)
         if kind == "_GatheringFuture":
             return "gather", True
-        told = waited._callbacks if type(waited) is asyncio.Future else None
-        callers = [getattr(call, "__qualname__", "") for call, _ in told or ()]
-        if any(name.startswith("shield.") for name in callers):
+        if _is_told(waited, "shield."):
             return "shield", True
-        if any(name.startswith("_chain_future.") for name in callers):
+        if _is_of_a_thread(waited):
             return "executor", False
         return kind, True
 
@@ -424,6 +425,16 @@ def without_the_camera(error: BaseException) -> BaseException:
     while traceback and traceback.tb_frame.f_code.co_filename.startswith(_BELOW_THE_PROGRAM):
         traceback = traceback.tb_next
     return error.with_traceback(traceback)
+
+
+def _is_told(waited: Any, name: str) -> bool:
+    """Whether a function within this one will be told of the end of a future."""
+    told = waited._callbacks if type(waited) is asyncio.Future else None
+    return any(getattr(call, "__qualname__", "").startswith(name) for call, _ in told or ())
+
+
+def _is_of_a_thread(waited: Any) -> bool:
+    return _is_told(waited, "_chain_future.")
 
 
 _FUTURE = "Future.__await__"  # the call behind a bare future, where that is not written in C

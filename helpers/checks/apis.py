@@ -13,8 +13,6 @@ from .words import error_text, is_same, shown
 
 __all__ = ["check_load_politely"]
 
-_PAUSE = 0.5  # seconds after a 503
-
 
 def _busy(wait: int) -> Refused:
     return Refused(429, "too many requests", wait)
@@ -43,8 +41,9 @@ class _Story(NamedTuple):
 
 
 _WAIT = "after a 429 await asyncio.sleep(error.retry_after)"
-_UNCOUNTED = "a 429 is no try: count only what fails with 503"
-_AGAIN = "after a 503 sleep 0.5 s, and load again while there are tries left"
+_UNCOUNTED = "a 429 is no try: count every 503, and nothing else"
+_AGAIN = "after a 503 sleep 0.5 s, then 1 s, 2 s, and load again while there are tries left"
+_APART = "no name waits for another one: gather them; each has its own tries"
 _KEEP = "raise what is neither 429 nor 503, and let gather keep it: return_exceptions=True"
 
 
@@ -55,12 +54,14 @@ def _stories() -> list[_Story]:
         _Story("a load that works", ["data"], [0], "return await load(name)"),
         _Story("429 once, then data", [_busy(2), "data"], [0, 2.2], _WAIT),
         _Story("503 once, then data", [first, "data"], [0, 0.7], _AGAIN),
-        _Story("503 always", [first, first, last], [0, 0.7, 1.4], _AGAIN),
+        _Story("503 always", [first, first, last], [0, 0.7, 1.9], _AGAIN),
+        _Story("503 always, and five tries", [*[first] * 4, last], [0, 0.7, 1.9, 4.1, 8.3], _AGAIN,
+               attempts=5),
         _Story("503 always, and one try", [last], [0], "attempts=1 means one try", attempts=1),
         _Story("429 four times, then data", [*map(_busy, (1, 1, 2, 1)), "data"],
                [0, 1.2, 2.4, 4.6, 5.8], _UNCOUNTED),
         _Story("429, 503, 429, 503, then data", [_busy(1), first, _busy(3), first, "data"],
-               [0, 1.2, 1.9, 5.1, 5.8], _UNCOUNTED),
+               [0, 1.2, 1.9, 5.1, 6.3], _UNCOUNTED),
         _Story("503, 429, 503", [first, _busy(1), last], [0, 0.7, 1.9], _UNCOUNTED, attempts=2),
         _Story("429 with retry_after=0, then data", [_busy(0), "data"], [0, 0.2],
                "retry_after may be 0: ask for the status"),
@@ -133,7 +134,7 @@ def _judge(answer_of: Callable[..., Any], stories: dict[str, _Story], attempts: 
     for (name, story), each in zip(stories.items(), alone, strict=True):
         begins = [call.began for call in server.calls if call.item == name]
         for number, (began, begin) in enumerate(zip(begins, story.begins, strict=False), 1):
-            hint = story.hint if len(names) == 1 else "no name waits for another one: gather them"
+            hint = story.hint if len(names) == 1 else _APART
             expect_time(began, begin, f"{each} try {number} began at", hint)
         n, wanted = len(begins), len(story.begins)
         seen = f"{each} load was called {n} time{'s' * (n != 1)}"

@@ -48,6 +48,7 @@ def _unknown() -> Iterator[_Unknown]:
             yield one._replace(waits=one.waits * scale, computes=one.computes * scale)
     yield _Unknown(waits=0.0, computes=0.5, threads=8)
     yield _Unknown(waits=0.6, computes=0.4)
+    yield _Unknown(waits=0.5, computes=0.5)  # half is not more than half
     yield _Unknown(waits=0.4, computes=0.6)
 
 
@@ -96,7 +97,7 @@ def check_io_bound(io_bound: Callable[..., Any]) -> None:
     ...     function()
     ...     return wall() - start > 0.1
     >>> check_io_bound(io_bound)
-    not yet: unknown function 2 took 0.8 s of wall and 0.8 s of processor, io_bound said True; it waited for 0 s; try: read both clocks before and after the call
+    ✘ not yet: unknown function 2 took 0.8 s of wall and 0.8 s of processor, io_bound said True; it waited for 0 s; try: read both clocks before and after the call
     """  # noqa: E501
     name = name_of(io_bound)
     for number, unknown in enumerate(_unknown(), 1):

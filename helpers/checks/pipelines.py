@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+import re
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -10,12 +14,14 @@ from typing import Any
 from ..world.load import uneven_seconds
 from .answers import Answer, expect_nothing_left, expect_to_let_go, run_answer
 from .doubles import FALSY, Spy
-from .verdict import check, expect, expect_results, raised
+from .verdict import NotYet, check, expect, expect_results, raised
 from .words import error_text, shown
 
 __all__ = ["check_load_infer_save"]
 
 _STAGES = "load", "infer", "save"
+_ODD = (*FALSY, "END", "STOP", -1, ...)
+"""Results as good as any other, though an answer may take them for its mark of the end."""
 
 
 @dataclass
@@ -26,8 +32,8 @@ class _Case:
     files: list[str]
     slow: str = ""
     """The stage that takes three times as long."""
-    falsy: bool = False
-    """Whether loading gives what `if` takes for nothing."""
+    odd: bool = False
+    """Whether loading gives what `if` takes for nothing, or what looks like a mark of the end."""
     bad: str = ""
     """The stage that fails, for the third file."""
     spies: dict[str, Spy] = field(default_factory=lambda: {name: Spy() for name in _STAGES})
@@ -37,8 +43,8 @@ class _Case:
         return (3 if stage == self.slow else 1) * uneven_seconds(f"{stage} {value}", 0.1, 0.9)
 
     def outcome(self, stage: str, value: Any) -> Any:
-        if self.falsy and stage == "load":
-            return FALSY[self.files.index(value) % len(FALSY)]
+        if self.odd and stage == "load":
+            return _ODD[self.files.index(value) % len(_ODD)]
         return f"{value} {stage}"
 
     def way(self, file: str) -> list[Any]:
@@ -103,16 +109,18 @@ def check_load_infer_save(load_infer_save: Callable[..., Any]) -> None:
         _Case(2, files[:12]),
         *(_Case(3, files, slow=stage) for stage in _STAGES),
         _Case(1, files, slow="save"),
-        _Case(9, files[:9], falsy=True),  # with room for all, so that an early end shows
+        _Case(9, files[:9], odd=True),  # with room for all, so that an early end shows
         _Case(2, [*files[:5], files[3], files[0]]),
         _Case(2, files[:1]),
         _Case(2, []),
     ):
-        answer = run_answer(load_infer_save, case.files, *case.stages(), case.size)
-        _expect_once(case)
-        results = [case.way(file)[-1] for file in case.files]
-        hint = "keep each result with the number of its file, or save in the order of files"
-        expect_results(answer.result, results, hint=hint)
+        with _telling_what_nobody_awaited():
+            answer = run_answer(load_infer_save, case.files, *case.stages(), case.size, fails=True)
+            _expect_no_error(answer)
+            _expect_once(case)
+            results = [case.way(file)[-1] for file in case.files]
+            hint = "keep each result with the number of its file, or save in the order of files"
+            expect_results(answer.result, results, hint=hint)
         _expect_one_worker(case)
         _expect_short_queues(case)
         enough = case.enough()
@@ -130,13 +138,40 @@ def check_load_infer_save(load_infer_save: Callable[..., Any]) -> None:
     expect_to_let_go(load_infer_save, files, *case.stages(), 1, cut=cut)
 
 
+@contextmanager
+def _telling_what_nobody_awaited() -> Iterator[None]:
+    """Where an answer is wrong, say first that it made a coroutine which nobody awaited."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", RuntimeWarning)
+        try:
+            yield
+        except NotYet:
+            for warning in told:
+                if name := re.match(r"coroutine '(.+)' was never", str(warning.message)):
+                    because = "without an await, a call of a coroutine function does nothing"
+                    seen = f"{name[1]}(…) was never awaited"
+                    raise NotYet(seen, because, f"await in front of {name[1]}(…)") from None
+            raise
+
+
+def _expect_no_error(answer: Answer) -> None:
+    """Expect no error, where no stage fails, and nothing left."""
+    if answer.error is None:
+        return expect_nothing_left(answer)
+    for way, kind in ("put", asyncio.QueueFull), ("get", asyncio.QueueEmpty):
+        found = any(isinstance(error, kind) for error in _leaves(answer.error))
+        seen, because = f"{answer.name} raised {kind.__name__}", f"{way}_nowait does not wait"
+        expect(not found, seen, because, f"await queue.{way}(…)")
+    raise raised(f"{answer.name} raised", answer.error)
+
+
 def _expect_once(case: _Case) -> None:
     """Expect that each file passed each stage once."""
     for stage in _STAGES:
         n, count = len(case.spies[stage].calls), len(case.files)
         seen = f"{n} calls of {stage} for {count} file{'s' * (count != 1)}"
-        ends = n < count and case.falsy
-        because = "a result may be None or False: your mark of the end looks like one" * ends
+        ends = n < count and case.odd
+        because = "a result may be None, False or text: your mark of the end looks like one" * ends
         hint = "END = object(), and `is not END`" if ends else f"await {stage}(…) for each"
         expect(n == count, seen, because or "each file passes each stage once", hint)
 
@@ -155,7 +190,7 @@ def _expect_short_queues(case: _Case) -> None:
         for number, call in enumerate(case.spies[stage].calls, 1):
             ahead = number - sum(began <= call.began + 1e-6 for began in later) - 1
             seen = f"{ahead} results of {stage} waited for {following}, with size={case.size}"
-            expect(ahead <= case.size, seen, "the queue has no limit", "asyncio.Queue(size)")
+            expect(ahead <= case.size, seen, "at most `size` may wait there", "asyncio.Queue(size)")
 
 
 def _expect_failure(case: _Case, answer: Answer) -> None:

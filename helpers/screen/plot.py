@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -326,14 +327,17 @@ def _figure(
 def _colours(layouts: Sequence[Layout]) -> tuple[dict[str, str], dict[str, str]]:
     """A colour for each call; and for those that can be seen, which come in order of appearance.
 
-    So the steps of an instant, which only real time shows, do not change the colours.
+    So the steps of an instant, which only real time shows, do not change the colours; but many
+    short bars of one call in a lane, as those of a worker, can be seen together.
     """
     calls: dict[str, bool] = {}
     for layout in layouts:
         for row in layout.rows:
+            seconds: defaultdict[str, float] = defaultdict(float)
             for bar in layout.bars(row.lane):
-                seen = bar.end - bar.start > layout.ends / 50
-                calls[bar.call] = calls.get(bar.call, False) or seen
+                seconds[bar.call] += bar.end - bar.start
+            for call, spent in seconds.items():
+                calls[call] = calls.get(call, False) or spent > layout.ends / 50
     named = colours_of(call for call, seen in calls.items() if seen)
     return {**dict.fromkeys(calls, OTHER), **named}, named
 

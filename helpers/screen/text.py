@@ -19,8 +19,10 @@ from ..camera.texts import escape, kind_name, message_of, plain
 __all__ = ["Font", "as_drawn", "cut", "escaped", "in_order", "message", "value", "width"]
 
 _INK = {"L", "N", "P", "S"}  # the kinds of characters that cannot be empty
-_DPI = 100  # at which widths are rounded to whole dots, as they are when drawn
-_renderer: Any = RendererAgg(1, 1, _DPI)  # type: ignore[no-untyped-call]  # only to measure
+_RENDERERS: Any = [  # only to measure, as a figure is drawn and as it is saved: with rounded dots
+    RendererAgg(1, 1, dpi)  # type: ignore[no-untyped-call]
+    for dpi in (100, 200)
+]
 _NO_LETTERS = re.compile("last ?resort|blank|notdef", re.IGNORECASE)  # fonts that have but boxes
 
 
@@ -165,13 +167,14 @@ def width(text: str, font: Font) -> float:
 def _advance(c: str, font: Font) -> float:
     """How far a letter moves those after it: seen in many, whose ink may be anywhere."""
     drawn, how = as_drawn(c, font)
-    ends = [
-        _renderer.get_text_width_height_descent(f"|{drawn * count}|", how["fontproperties"], False)[
-            0
-        ]
-        for count in (1, 21)
-    ]
-    return float(ends[1] - ends[0]) / 20 / _DPI
+    found = []
+    for renderer in _RENDERERS:
+        one, many = (
+            renderer.get_text_width_height_descent(text, how["fontproperties"], False)[0]
+            for text in (f"|{drawn}|", f"|{drawn * 21}|")
+        )
+        found.append((many - one) / 20 / renderer.dpi)
+    return float(max(found))
 
 
 def cut(text: str, font: Font, room: float) -> str:

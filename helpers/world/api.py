@@ -34,7 +34,7 @@ _PATIENCE = 20.0  # seconds for the head of a request, and for its body
 _CONNECTIONS = 4096
 _BODY = 2**20  # bytes of a request's body
 _DATA = 2**28  # bytes of all that is served
-_SLOW = 20, 0.1  # a slow body comes in so many pieces, with so many seconds between
+_SLOW = 10, 0.1  # a slow body comes in so many pieces, with so many seconds between
 _STALLED = 30.0  # seconds after which a stalled body goes on
 _BODIES = ("whole", "slow", "stalled", "cut", "broken")
 
@@ -87,7 +87,7 @@ async def serve(
     """Run the course's API while entered, in a process of its own on a free port of this machine.
 
     It answers ``GET``: ``/shards`` with ``{"shards": [names]}``; ``/shards/NAME`` with the shard as
-    CSV; ``/health`` with what it has counted. With ``/shards/NAME?body=slow`` the body takes 2 s,
+    CSV; ``/health`` with what it has counted. With ``/shards/NAME?body=slow`` the body takes 1 s,
     ``stalled`` stops for 30 s in its middle, ``cut`` ends there, ``broken`` is whole but damaged.
     Under ``/v1`` it speaks the protocol of OpenAI's API. An error is
     ``{"error": {"message": ...}}``.

@@ -65,6 +65,8 @@ SETTINGS = {
     "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
     "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
 }
+# As a learner's server, which has no Voilà, and takes seconds less.
+WITHOUT = {"voila.server_extension": False}
 HERE = {"127.0.0.1", "localhost"}
 OPEN = """async path => {
     await window.jupyterapp.commands.execute('docmanager:open', {path, factory: 'Notebook'});
@@ -194,6 +196,8 @@ def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         "--IdentityProvider.token={token}",
         "--LabApp.expose_app_in_browser=True",
         "--LabApp.news_url=",
+        f"--ServerApp.jpserver_extensions={{{WITHOUT}}}",
+        "--LanguageServerManager.autodetect=False",  # or it starts Node to look for some
         f"--LabApp.extra_labextensions_path={ROOT / 'tools' / 'jupyter' / 'labextensions'}",
     ]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
@@ -264,6 +268,7 @@ class Witness:
 
     def __init__(self, page: Page) -> None:
         self.page = page
+        self.devtools = page.context.new_cdp_session(page)
         self.server: Server | None = None
         self.log: list[str] = []
         self.problems: list[str] = []
@@ -271,6 +276,11 @@ class Witness:
         page.on("pageerror", lambda error: self.note(True, f"error in the page: {error}"))
         page.on("websocket", lambda socket: self.check(socket.url))
         page.context.on("request", lambda request: self.check(request.url))
+
+    def show_on(self, width: int, height: int, scale: float) -> None:
+        """Let the page have another display, as if the window or the zoom were changed."""
+        size = {"width": width, "height": height, "deviceScaleFactor": scale, "mobile": False}
+        self.devtools.send("Emulation.setDeviceMetricsOverride", size)
 
     def note(self, bad: bool, text: str) -> None:
         self.log.append(text)
@@ -285,17 +295,17 @@ class Witness:
 
 
 @pytest.fixture
-def display() -> tuple[int, int, float]:
+def display(request: pytest.FixtureRequest) -> tuple[int, int, float]:
     """Width and height of the page in its own pixels, and how many of the screen's each has."""
-    return 1400, 1000, 1
+    return getattr(request, "param", (1400, 1000, 1))
 
 
 @pytest.fixture(scope="session")
-def witnesses(browser: Browser) -> Iterator[dict[Any, Witness]]:
-    """The last page of each display, if it is still good: JupyterLab takes seconds to load."""
-    good: dict[Any, Witness] = {}
+def witnesses(browser: Browser) -> Iterator[list[Witness]]:
+    """The last page, if it is still good: JupyterLab takes seconds to load."""
+    good: list[Witness] = []
     yield good
-    for witness in good.values():
+    for witness in good:
         witness.page.close()
 
 
@@ -303,22 +313,21 @@ def witnesses(browser: Browser) -> Iterator[dict[Any, Witness]]:
 def witness(
     browser: Browser,
     display: tuple[int, int, float],
-    witnesses: dict[Any, Witness],
+    witnesses: list[Witness],
     request: pytest.FixtureRequest,
 ) -> Iterator[Witness]:
     """A page for this test, in which no problem goes unseen."""
-    if display not in witnesses:
-        width, height, scale = display
-        size = {"width": width, "height": height}
-        page = browser.new_page(viewport=size, device_scale_factor=scale)
+    if not witnesses:
+        page = browser.new_page(no_viewport=True)
         page.set_default_timeout(PATIENCE)
-        witnesses[display] = Witness(page)
-    witness = witnesses[display]
+        witnesses.append(Witness(page))
+    (witness,) = witnesses
+    witness.show_on(*display)
     witness.log.clear()
     yield witness
     if witness.problems or request.node.stash.get(FAILED, False):
         keep(request.node.name, witness)
-        del witnesses[display]
+        witnesses.clear()
         witness.page.close()
     else:
         witness.page.evaluate(CLOSE)

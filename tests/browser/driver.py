@@ -90,6 +90,14 @@ CONTROLS = (
     "('min', 'max', 'step', 'options') if hasattr(c, key)} for name, c in it.controls.items()}"
 )
 
+# What these controls of an explorer show: a number is the only one of a list, and still a text.
+VALUES = """(box, names) => names.map(name => {
+    const control = box.querySelector(`.explore-${name}`);
+    const number = control.querySelector('.widget-readout');
+    return number ? [number.innerText]
+        : control.querySelector('select')?.value ?? control.querySelector('input').checked;
+})"""
+
 # In an expression about a widget `ours` is this: what it uses, by its name there.
 OURS = "__import__('helpers.screen.experiment', fromlist=[''])"
 DIGEST = "__import__('hashlib').sha256({}).hexdigest()"
@@ -102,6 +110,11 @@ COMPARED = """(lambda a, b: ours.png(
 
 # What `simulate` gives for these values.
 SIMULATED = "ours.simulate(it.experiment.function, **{})"
+
+# Once all is done and of these values: the line of the fresh runs' last, and the digest of what a
+# function draws of them; all asked for together, as each question costs what a picture does.
+SHOWN = """(lambda *fresh: (repr(fresh[-1]), {digest}))({fresh})
+    if it.experiment.wait_idle(0.2) and it.experiment.values == {values!r} else None"""
 
 # Of a run that is held and a fresh one the fresh one, unless the same tasks begin in another order,
 # as those of `as_completed` do, which takes them from a set.
@@ -159,8 +172,13 @@ class Notebook:
 
     def settled(self, promise: str, argument: Any = None, timeout: int = PATIENCE) -> Any:
         """What a promise of the page's comes to, or an error if it does not come in time."""
-        self.begin(promise, argument)
-        return self.end(timeout)
+        return self.page.evaluate(
+            f"""([argument, timeout]) => Promise.race([
+                ({promise})(argument),
+                new Promise((_, late) => setTimeout(late, timeout, 'It took too long.')),
+            ])""",
+            [argument, timeout],
+        )
 
     def begin(self, promise: str, argument: Any = None) -> None:
         """Have the page begin with a promise."""
@@ -231,12 +249,13 @@ class Notebook:
         """The value of a Python expression in the kernel, for values that are plain."""
         return ast.literal_eval(self.settled(EVALUATE, expression))
 
-    def wait_for(self, expression: str) -> None:
-        """Wait until an expression in the kernel is true."""
+    def wait_for(self, expression: str) -> Any:
+        """Wait until an expression in the kernel is true; return what it gives."""
         give_up = time.monotonic() + PATIENCE / 1000
-        while not self.evaluate(expression):
+        while not (found := self.evaluate(expression)):
             assert time.monotonic() < give_up, f"It never was: {expression}"
             self.page.wait_for_timeout(50)
+        return found
 
     def shown(self, kind: str) -> list[str]:
         """An expression for each widget of this class in the kernel, in the order of the page."""
@@ -277,9 +296,9 @@ class Widget:
         """Evaluate in the kernel, where `it` is the widget."""
         return self.notebook.evaluate(f"(lambda it, ours: {expression})({self.name}, {OURS})")
 
-    def wait_for(self, expression: str) -> None:
-        """Wait until this is true in the kernel, where `it` is the widget."""
-        self.notebook.wait_for(f"(lambda it: {expression})({self.name})")
+    def wait_for(self, expression: str) -> Any:
+        """Wait until this is true in the kernel, where `it` is the widget; return what it gives."""
+        return self.notebook.wait_for(f"(lambda it, ours: {expression})({self.name}, {OURS})")
 
     def handle(self, name: str) -> Locator:
         return self.box.locator(f".{name} .noUi-handle")
@@ -321,32 +340,22 @@ class Explorer(Widget):
         self.pin = box.locator(".explore-thumb-tack")
         self.play = box.locator(".explore-play")
         self.stop = box.locator(".explore-stop")
-        self._simulated: dict[str, str] = {}
 
     @cached_property
     def controls(self) -> dict[str, dict[str, Any]]:
         """What there is to know of each control, by name."""
         return self.evaluate(CONTROLS)
 
-    def simulated(self, values: dict[str, Any]) -> str:
-        """The line that `simulate` gives for these values; asked for once."""
-        if repr(values) not in self._simulated:
-            run = SIMULATED.format(values)
-            self._simulated[repr(values)] = self.evaluate(f"repr({run})")
-        return self._simulated[repr(values)]
-
     def value(self, name: str) -> Any:
         """What the control shows."""
-        control = self.box.locator(f".explore-{name}")
-        if (readout := control.locator(".widget-readout")).count():
-            return ast.literal_eval(readout.inner_text())
-        if (choice := control.locator("select")).count():
-            return choice.input_value()
-        return control.locator("input").is_checked()
+        return self.values(name)[name]
 
-    def values(self) -> dict[str, Any]:
-        """What all controls show."""
-        return {name: self.value(name) for name in self.controls}
+    def values(self, *names: str) -> dict[str, Any]:
+        """What these controls show, or all."""
+        asked = names or [*self.controls]
+        shown = self.box.evaluate(VALUES, [*asked])
+        values = (ast.literal_eval(*it) if isinstance(it, list) else it for it in shown)
+        return dict(zip(asked, values, strict=True))
 
     def drag(self, name: str, share: float) -> None:
         super().drag(f"explore-{name}", share)
@@ -371,15 +380,14 @@ class Explorer(Widget):
     def settled(self) -> dict[str, Any]:
         """Wait until the kernel has shown what comes of the values that the controls show."""
         values = self.values()
-        self.wait_for(f"it.experiment.wait_idle(0) and it.experiment.values == {values!r}")
+        self.wait_for(f"it.experiment.wait_idle(0.2) and it.experiment.values == {values!r}")
         return values
 
     def agrees(self) -> None:
         """Wait until line and picture are those of `simulate` for what the controls show."""
-        values = self.settled()
-        self.wait_for_line(self.simulated(values))
-        fresh = FRESH.format("it.run", SIMULATED.format(values))
-        self.wait_for_picture(f"{DRAWN}({fresh})")
+        values = self.values()
+        drawn = f"{DRAWN}({FRESH.format('it.run', 'fresh[0]')})"
+        self.shows(values, drawn, values)
 
     def compares(self, a: dict[str, Any], b: dict[str, Any]) -> None:
         """Wait until line and picture are those of `simulate` for these values, A pinned."""
@@ -387,23 +395,27 @@ class Explorer(Widget):
             f"{name} {', '.join(f'{key}={value!r}' for key, value in values.items())}"
             for name, values in (("A", a), ("B", b))
         )
-        self.wait_for_line(self.simulated(b))
-        runs = {"it.experiment.pinned[1]": a, "it.run": b}
-        fresh = [FRESH.format(held, SIMULATED.format(values)) for held, values in runs.items()]
-        self.wait_for_picture(f"{COMPARED.format(names)}({', '.join(fresh)})")
+        held = "it.experiment.pinned[1]", "it.run"
+        fresh = ", ".join(FRESH.format(run, f"fresh[{at}]") for at, run in enumerate(held))
+        self.shows(b, f"{COMPARED.format(names)}({fresh})", a, b)
+
+    def shows(self, values: dict[str, Any], drawn: str, *simulated: dict[str, Any]) -> None:
+        """Wait until line and picture are those of what these give, once it has these values."""
+        fresh = "".join(f"{SIMULATED.format(each)}, " for each in simulated)
+        asked = SHOWN.format(digest=DIGEST.format(drawn), fresh=fresh, values=values)
+        line, digest = self.wait_for(asked)
+        self.wait_for_line(line)
+        self.wait_for_digest(digest)
 
     def shows_its_run(self) -> None:
         """Wait until line and picture are those of the run that the kernel holds."""
-        self.wait_for_line(self.evaluate("repr(it.run)"))
-        self.wait_for_picture("it.picture.value")
+        line, digest = self.evaluate(f"(repr(it.run), {DIGEST.format('it.picture.value')})")
+        self.wait_for_line(line)
+        self.wait_for_digest(digest)
 
     def seen(self) -> tuple[str, int]:
         """The picture: its address, which changes with it, and its height in dots."""
         return tuple(self.picture.evaluate("img => [img.src, img.naturalHeight]"))
-
-    def wait_for_picture(self, expression: str) -> None:
-        """Wait for the picture that this gives in the kernel."""
-        self.wait_for_digest(self.evaluate(DIGEST.format(expression)))
 
     def wait_for_digest(self, digest: str) -> None:
         """Wait for the picture of which this is the SHA-256."""

@@ -75,22 +75,26 @@ WATCH = """box => {
 }"""
 
 
-@pytest.fixture(
-    params=[(1280, 800, 1), (1280, 720, 1.5)], ids=["1280 x 800", "1920 x 1080 at 150 %"]
+# The width and height that a page has, and how many dots a pixel.
+DISPLAYS = {"1280 x 800": (1280, 800, 1), "1920 x 1080 at 150 %": (1280, 720, 1.5)}
+on_each_display = pytest.mark.parametrize(
+    "display", DISPLAYS.values(), ids=DISPLAYS.keys(), indirect=True
 )
-def display(request: pytest.FixtureRequest) -> Any:
-    """The width and height that a page has, and how many dots a pixel."""
-    return request.param
 
 
 @pytest.fixture
-def make(open_notebook: Callable[[str], Notebook], lab: Server) -> Callable[..., Notebook]:
-    """Open a notebook of these cells."""
+def make(
+    open_notebook: Callable[[str], Notebook], lab: Server, display: tuple[int, int, float]
+) -> Callable[..., Notebook]:
+    """Open a notebook of these cells, on the display of the test."""
 
     def make(*cells: str) -> Notebook:
         name = f"screen-{abs(hash(cells))}.ipynb"
         Path(lab.folder, name).write_text(notebook(*cells))
-        return open_notebook(name)
+        opened = open_notebook(name)
+        shown = opened.page.evaluate("[innerWidth, innerHeight, devicePixelRatio]")
+        assert shown == [*display]
+        return opened
 
     return make
 
@@ -103,6 +107,7 @@ def places(explorer: Explorer) -> dict[str, Any]:
     return found
 
 
+@on_each_display
 def test_all_of_it_is_seen_together_whatever_it_shows(make: Callable[..., Notebook]) -> None:
     """Controls, line, picture: at once in view, equally high, sharp, and with no bar to scroll."""
     opened = make(MANY, TWO, FOUR)
@@ -128,6 +133,7 @@ def test_all_of_it_is_seen_together_whatever_it_shows(make: Callable[..., Notebo
         assert len(heights) == 1, heights
 
 
+@on_each_display
 def test_nothing_moves_during_a_drag(make: Callable[..., Notebook]) -> None:
     """From one lane to 200 and back: where it is and how high, at each frame."""
     opened = make(MANY, TWO)
@@ -143,6 +149,7 @@ def test_nothing_moves_during_a_drag(make: Callable[..., Notebook]) -> None:
     assert len(explorer.page.evaluate("window.seen()")) == 2  # the box and the picture
 
 
+@on_each_display
 def test_shift_enter_leaves_what_a_cell_shows_in_view(make: Callable[..., Notebook]) -> None:
     """From the first cell to the last, and once more with all outputs there: whole or from its top.
 

@@ -1,38 +1,94 @@
-"""Every widget of every notebook, moved in each way there is, against what `simulate` says."""
+"""Every widget of every notebook is moved, and shows what `simulate` says."""
 
+import ast
+import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from driver import TIME, Explorer, Notebook, Replay, wait
+from conftest import Server
+from driver import STOPPED, TIME, Explorer, Notebook, Replay, notebook, wait
+from learner import edition
+from minutes import WIDGET
 from playwright.sync_api import expect
+from test_screen import PLACES, TOP
 
-NOTEBOOKS = sorted(path.name for path in Path("notebooks").resolve().glob("*.ipynb"))
 Open = Callable[[str], Notebook]
+THOROUGH = int(os.environ.get("THOROUGH", "1")) > 1  # make test-all
+# Whether the parts of an explorer are seen together, its top being at the top.
+FITS = f"""box => {{
+    ({TOP})(box);
+    const {{ seen, controls, line, picture, bars, sideways }} = ({PLACES})(box);
+    const {{ bottom }} = box.closest('.jp-WindowedPanel-outer').getBoundingClientRect();
+    return bottom <= innerHeight && controls[0] >= -1 && controls[1] <= line[0] + 1
+        && line[1] <= picture[0] + 1 && picture[1] <= seen + 1 && !bars.length && sideways <= 0;
+}}"""
+# What the server of notebook 08 has counted.
+HEALTH = (
+    "__import__('json').load(__import__('urllib.request').request.urlopen(api.url + '/health'))"
+)
+# Whether JupyterLab wants to save a notebook, when it knows all of its kernel.
+UNSAVED = """async () => {
+    const notebook = window.jupyterapp.shell.currentWidget;
+    await notebook.sessionContext.session.kernel.info;
+    await new Promise(requestAnimationFrame);
+    return notebook.model.dirty;
+}"""
 
 
-@pytest.mark.parametrize("name", NOTEBOOKS)
-def test_every_control_shows_what_simulate_says(open_notebook: Open, name: str) -> None:
-    """By mouse, keyboard and typed value, at both ends and in the middle."""
+def up_to_its_last_widget(path: Path) -> dict[str, Any]:
+    """The learner's edition of a notebook, without the cells after its last widget.
+
+    Those may close what the widget needs, as in 08; and a notebook without widgets has none left.
+    """
+    copy = edition(json.loads(path.read_text(encoding="utf-8")))
+    code = [cell["cell_type"] == "code" and "".join(cell["source"]) for cell in copy["cells"]]
+    ends = [at for at, source in enumerate(code, 1) if source and WIDGET.search(source)]
+    return copy | {"cells": copy["cells"][: max(ends, default=0)]}
+
+
+COPIES = {
+    path.name: copy
+    for path in sorted(Path("notebooks").resolve().glob("*.ipynb"))
+    if (copy := up_to_its_last_widget(path))["cells"]
+}
+
+
+@pytest.fixture
+def display() -> tuple[int, int, float]:
+    """The lowest screen of a classroom."""
+    return 1280, 720, 1
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_every_control_shows_what_simulate_says(
+    open_notebook: Open, lab: Server, name: str
+) -> None:
+    """At both ends and in the middle, by mouse, keyboard and typed value."""
+    Path(lab.folder, name).write_text(json.dumps(COPIES[name]), encoding="utf-8")
     notebook = open_notebook(name)
+    assert not notebook.settled(UNSAVED)
     notebook.run_all()
     assert notebook.faults() == []
     counts = notebook.counts()
     assert counts == list(range(1, len(counts) + 1))
     explorers, replays = notebook.explorers(), notebook.replays()
     games = notebook.shown("_Board")
-    assert explorers  # else nothing was run: the files hold counts and outputs
+    assert explorers
     assert notebook.widgets() == len(explorers) + len(replays) + len(games)
     for explorer in explorers:
-        check = runs_for_real if explorer.evaluate("it.experiment.real") else Explorer.agrees
-        check(explorer)
+        wait(explorer.page, FITS, explorer.box.element_handle())
+        if explorer.evaluate("it.experiment.real"):
+            visit_a_server(explorer)
+            continue
+        explorer.agrees()
         for control, what in explorer.controls.items():
-            move(explorer, control, what, check)
-        pin_and_compare(explorer, check)
-        if check is Explorer.agrees:
-            run_for_real_and_stop(explorer)
+            move(explorer, control, what, Explorer.agrees)
+        pin_and_compare(explorer, Explorer.agrees)
+        run_for_real_and_stop(explorer)
     for replay in replays:
         step_and_scrub_and_play(replay)
     for game in games:
@@ -41,24 +97,54 @@ def test_every_control_shows_what_simulate_says(open_notebook: Open, name: str) 
     assert notebook.faults() == []
 
 
-def move(explorer: Explorer, name: str, what: dict[str, Any], check: Callable[..., None]) -> None:
-    """Move a control in each way there is."""
+SLIDERS = """
+import asyncio
+from helpers import explore
+
+async def story(files=3, seconds=0.5):
+    await asyncio.gather(*(asyncio.sleep(seconds * n) for n in range(files)))
+
+explore(story, files=(1, 9), seconds=(0.1, 1.4, 0.1))
+"""
+
+
+def test_each_way_to_move_a_slider(open_notebook: Open, lab: Server) -> None:
+    """By mouse, keyboard and typed value, to both ends, beyond them and to the middle."""
+    Path(lab.folder, "sliders.ipynb").write_text(notebook(SLIDERS))
+    opened = open_notebook("sliders.ipynb")
+    opened.run_all()
+    (explorer,) = opened.explorers()
+    kinds = {what["kind"] for what in explorer.controls.values()}
+    assert kinds == {"IntSlider", "FloatSlider"}
+    for control, what in explorer.controls.items():
+        move(explorer, control, what, Explorer.agrees, each_way=True)
+
+
+def move(
+    explorer: Explorer,
+    name: str,
+    what: dict[str, Any],
+    check: Callable[..., None],
+    each_way: bool = THOROUGH,
+) -> None:
+    """Move a control: a slider in each way, or by mouse, by keyboard and by a typed value."""
     match what["kind"]:
         case "IntSlider" | "FloatSlider":
             low, high = what["min"], what["max"]
             steps = round((high - low) / what["step"] / 2)
             middle = low + what["step"] * steps
-            for way, value in [
-                (lambda: explorer.press(name, "End"), high),
-                (lambda: explorer.press(name, "Home"), low),
-                (lambda: explorer.press(name, "ArrowRight", steps), middle),
+            ways = [
                 (lambda: explorer.drag(name, 1.1), high),
-                (lambda: explorer.drag(name, -0.1), low),
-                (lambda: explorer.drag(name, 0.5), None),
-                (lambda: explorer.set(name, low), low),
-                (lambda: explorer.set(name, high + 1), high),  # there is none beyond
+                (lambda: explorer.press(name, "Home"), low),
                 (lambda: explorer.set(name, round(middle, 9)), middle),
-            ]:
+                (lambda: explorer.press(name, "End"), high),
+                (lambda: explorer.drag(name, -0.1), low),
+                (lambda: explorer.press(name, "ArrowRight", steps), middle),
+                (lambda: explorer.set(name, high + 1), high),  # there is none beyond
+                (lambda: explorer.set(name, low), low),
+                (lambda: explorer.drag(name, 0.5), None),
+            ]
+            for way, value in ways if each_way else ways[:3]:
                 way()
                 if value is None:
                     assert low < explorer.value(name) < high
@@ -84,11 +170,54 @@ def move(explorer: Explorer, name: str, what: dict[str, Any], check: Callable[..
             pytest.fail(f"Nobody has yet said how to move a {kind}.")
 
 
-def runs_for_real(explorer: Explorer) -> None:
-    """Wait for the run in real time with these values: there is no other to compare it with."""
+def visit_a_server(explorer: Explorer) -> None:
+    """Its limit, patience and loads, by each way; progress and *Stop*; and what the server saw.
+
+    How long an answer takes at least is the server's to say, however busy the machine.
+    """
+    shards, latency = visited(explorer)
+    assert 0 < shards <= explorer.value("loads")
+    explorer.press("loads", "End")
+    explorer.set("patience", 0.6)
+    explorer.drag("limit", 1.1)
+    shards, _ = visited(explorer)
+    assert 0 < shards < explorer.value("loads")  # whoever waits too long gets an error
+    explorer.press("patience", "End")
+    explorer.set("loads", 40)
+    explorer.set("limit", 30)
+    shards, latency = visited(explorer)
+    assert shards == 40 and latency[0] > 0.25  # it was 0.1 with ten of them inside
+    pin_and_compare(explorer, visited)
+    explorer.set("loads", 100)
+    visited(explorer)
+    explorer.press("limit", "Home")  # takes ten seconds and more
+    explorer.play.click()
+    explorer.wait_for_line(re.compile(rf"^{TIME} so far .* · \d+ of 101 done$"))
+    explorer.stop.click()
+    explorer.wait_for_line(STOPPED)
+    expect(explorer.stop).to_be_disabled()
     explorer.settled()
+    explorer.set("limit", 10)
+    visited(explorer)
+    seen = explorer.notebook.evaluate(HEALTH)
+    assert seen["inside"] == 0 and seen["shards"].keys() == {"200", "left"}
+    assert seen["shards"]["left"] > 0  # those that gave up, or were stopped
+
+
+def visited(explorer: Explorer) -> tuple[int, list[float]]:
+    """Wait for the run with these values; return how many shards came, and the latencies told.
+
+    Every load is told of, as a shard or as an error by name.
+    """
+    values = explorer.settled()
     explorer.shows_its_run()
     assert explorer.evaluate("it.run.error") is None
+    printed = explorer.box.locator("pre").inner_text()
+    kinds = ast.literal_eval(printed[: printed.index("}") + 1])
+    assert sum(kinds.values()) == values["loads"] and kinds.keys() <= {"Shard", "TimeoutError"}
+    within = [float(told) for told in re.findall(r"within ([\d.]+) s", printed)]
+    assert within == sorted(within) and len(within) == 2
+    return kinds.get("Shard", 0), within
 
 
 def pin_and_compare(explorer: Explorer, check: Callable[..., None]) -> None:

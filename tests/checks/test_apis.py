@@ -11,6 +11,11 @@ from helpers.checks.apis import check_load_politely
 from helpers.world import Refused
 
 
+def backoff(failed):
+    """The pause after so many failures."""
+    return 0.5 * 2 ** (failed - 1)
+
+
 async def solution(names, load, attempts):
     async def one(name):
         failed = 0
@@ -21,7 +26,7 @@ async def solution(names, load, attempts):
                 failed += error.status == 503
                 if error.status not in (429, 503) or failed == attempts:
                     raise
-                pause = error.retry_after if error.status == 429 else 0.5
+                pause = error.retry_after if error.status == 429 else backoff(failed)
             await asyncio.sleep(pause)
 
     return await asyncio.gather(*map(one, names), return_exceptions=True)
@@ -40,7 +45,7 @@ async def in_a_group(names, load, attempts):
                 await asyncio.sleep(error.retry_after)
                 await one(at, name, left)
             elif error.status == 503 and left > 1:
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(backoff(attempts - left + 1))
                 await one(at, name, left - 1)
         except Exception as error:
             results[at] = error
@@ -72,7 +77,7 @@ async def by_for(names, load, attempts):
                     return error
             except Exception as error:
                 return error
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(backoff(attempt))
 
     return list(await asyncio.gather(*[one(name) for name in names]))
 
@@ -100,7 +105,8 @@ async def counts_a_429(name, load, attempts):
         except Refused as error:
             if error.status not in (429, 503) or attempt == attempts - 1:
                 raise
-            await asyncio.sleep(error.retry_after if error.status == 429 else 0.5)
+            wait = error.status == 429
+            await asyncio.sleep(error.retry_after if wait else backoff(attempt + 1))
 
 
 @each
@@ -113,7 +119,7 @@ async def a_new_start_after_a_429(name, load, attempts):
             failed = failed + 1 if error.status == 503 else 0
             if error.status not in (429, 503) or failed == attempts:
                 raise
-            await asyncio.sleep(error.retry_after if error.status == 429 else 0.5)
+            await asyncio.sleep(error.retry_after if error.status == 429 else backoff(failed))
 
 
 @each
@@ -126,7 +132,47 @@ async def does_not_wait_as_told(name, load, attempts):
             failed += error.status == 503
             if error.status not in (429, 503) or failed == attempts:
                 raise
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(backoff(max(1, failed)))
+
+
+@each
+async def always_the_same_pause(name, load, attempts):
+    failed = 0
+    while True:
+        try:
+            return await load(name)
+        except Refused as error:
+            failed += error.status == 503
+            if error.status not in (429, 503) or failed == attempts:
+                raise
+            await asyncio.sleep(error.retry_after if error.status == 429 else 0.5)
+
+
+@each
+async def pauses_grow_by_half_a_second(name, load, attempts):
+    failed = 0
+    while True:
+        try:
+            return await load(name)
+        except Refused as error:
+            failed += error.status == 503
+            if error.status not in (429, 503) or failed == attempts:
+                raise
+            await asyncio.sleep(error.retry_after if error.status == 429 else 0.5 * failed)
+
+
+@each
+async def pauses_grow_with_each_429(name, load, attempts):
+    failed, pause = 0, 0.5
+    while True:
+        try:
+            return await load(name)
+        except Refused as error:
+            failed += error.status == 503
+            if error.status not in (429, 503) or failed == attempts:
+                raise
+            await asyncio.sleep(error.retry_after if error.status == 429 else pause)
+            pause *= 2
 
 
 @each
@@ -139,7 +185,7 @@ async def takes_zero_for_none(name, load, attempts):
             failed += error.status == 503
             if error.status not in (429, 503) or failed == attempts:
                 raise
-            await asyncio.sleep(error.retry_after or 0.5)
+            await asyncio.sleep(error.retry_after or backoff(max(1, failed)))
 
 
 @each
@@ -152,7 +198,7 @@ async def one_try_too_many(name, load, attempts):
             failed += error.status == 503
             if error.status not in (429, 503) or failed > attempts:
                 raise
-            await asyncio.sleep(error.retry_after if error.status == 429 else 0.5)
+            await asyncio.sleep(error.retry_after if error.status == 429 else backoff(failed))
 
 
 @each
@@ -166,7 +212,7 @@ async def tries_everything_again(name, load, attempts):
             failed += not wait
             if failed == attempts:
                 raise
-            await asyncio.sleep(error.retry_after if wait else 0.5)
+            await asyncio.sleep(error.retry_after if wait else backoff(failed))
 
 
 @each
@@ -179,7 +225,8 @@ async def tries_404_again(name, load, attempts):
             failed += error.status != 429
             if failed == attempts:
                 raise
-            await asyncio.sleep(0.5 if error.retry_after is None else error.retry_after)
+            wait = error.retry_after
+            await asyncio.sleep(backoff(failed) if wait is None else wait)
 
 
 @each
@@ -192,7 +239,7 @@ async def waits_after_the_last(name, load, attempts):
             if error.status not in (429, 503):
                 raise
             failed += error.status == 503
-            await asyncio.sleep(error.retry_after if error.status == 429 else 0.5)
+            await asyncio.sleep(error.retry_after if error.status == 429 else backoff(failed))
             if failed == attempts:
                 raise
 
@@ -214,6 +261,24 @@ async def one_after_the_other(names, load, attempts):
     return [result for name in names for result in await solution([name], load, attempts)]
 
 
+async def one_count_for_all(names, load, attempts):
+    failed = 0
+
+    async def one(name):
+        nonlocal failed
+        while True:
+            try:
+                return await load(name)
+            except Refused as error:
+                failed += error.status == 503
+                if error.status not in (429, 503) or failed >= attempts:
+                    raise
+                pause = error.retry_after if error.status == 429 else backoff(failed)
+            await asyncio.sleep(pause)
+
+    return await asyncio.gather(*map(one, names), return_exceptions=True)
+
+
 async def all_again(names, load, attempts):
     """Waits for all, then asks again for those that failed: in rounds."""
     results, todo, tries = {}, list(names), dict.fromkeys(names, attempts)
@@ -227,7 +292,7 @@ async def all_again(names, load, attempts):
                 again.append(name)
             elif isinstance(result, Refused) and result.status == 503:
                 tries[name] -= 1
-                pause = max(pause, 0.5)
+                pause = max(pause, backoff(attempts - tries[name]))
                 if tries[name]:
                     again.append(name)
         todo = again
@@ -280,17 +345,21 @@ async def first_error(names, load, attempts):
 RIGHT = [solution, in_a_group, by_for]
 WRONG = {
     stub: "was called 1 time; wanted 2; try: after a 429 await asyncio.sleep(error.retry_after)",
-    counts_a_429: "wanted 5; try: a 429 is no try: count only what fails with 503",
-    a_new_start_after_a_429: "503, 429, 503 (attempts=2): load was called",
+    counts_a_429: "wanted 5; try: a 429 is no try: count every 503, and nothing else",
+    a_new_start_after_a_429: "429, 503, 429, 503, then data (attempts=3): try 5 began at 5.8 s",
     does_not_wait_as_told: "try 2 began at 0.7 s; wanted 2.2 s; try: after a 429",
+    always_the_same_pause: "try 3 began at 1.4 s; wanted 1.9 s; try: after a 503 sleep 0.5 s, then",
+    pauses_grow_by_half_a_second: "try 4 began at 3.6 s; wanted 4.1 s",
+    pauses_grow_with_each_429: "try: a 429 is no try",
     takes_zero_for_none: "try 2 began at 0.7 s; wanted 0.2 s; try: retry_after may be 0: "
     "ask for the status",
     one_try_too_many: "503 always (attempts=3): load was called 4 times; wanted 3",
     tries_everything_again: "404 (attempts=3): load was called 3 times; wanted 1",
     tries_404_again: "404 (attempts=3): load was called 3 times; wanted 1",
-    waits_after_the_last: "it took 2.1 s; wanted 1.6 s; try: no wait after the last try",
+    waits_after_the_last: "it took 4.1 s; wanted 2.1 s; try: no wait after the last try",
     looks_at_the_data: "503 once, then data (attempts=3): load was called 1 time",
     one_after_the_other: "no name waits for another one: gather them",
+    one_count_for_all: "each has its own tries",
     all_again: "no name waits for another one: gather them",
     lets_errors_out: "an error stands in the place of its result",
     drops_errors: "saw 0 results for 1 item",
@@ -357,7 +426,7 @@ def name_of(value: object) -> str:
 @pytest.mark.parametrize("answer", RIGHT, ids=name_of)
 def test_right_answers_are_ok(answer: Any):
     """The solution, and others that do the same in another way."""
-    assert repr(check_load_politely(answer)) == "ok"
+    assert repr(check_load_politely(answer)) == "✔ ok"
 
 
 @pytest.mark.parametrize("answer", WRONG, ids=name_of)
@@ -372,7 +441,7 @@ def test_wrong_answers_get_a_hint(answer: Any):
 def test_broken_answers_get_a_hint_and_never_an_exception(answer: Any):
     """Nothing of what a learner may hand in comes out of the check as an error, or hangs it."""
     verdict = check_load_politely(answer)
-    assert repr(verdict).startswith("not yet: ")
+    assert repr(verdict).startswith("✘ not yet: ")
     assert len(verdict.hint) > 10
 
 

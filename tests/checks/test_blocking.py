@@ -96,6 +96,12 @@ class Wrong:
         return processor() - starts[1] < wall() - starts[0]
 
     @staticmethod
+    def half_is_enough(function, wall, processor):
+        starts = wall(), processor()
+        function()
+        return processor() - starts[1] <= (wall() - starts[0]) / 2
+
+    @staticmethod
     def measures_too_late(function, wall, processor):
         function()
         starts = wall(), processor()
@@ -133,6 +139,7 @@ HINTS = {
     Wrong.other_clocks: "unknown function 1 took",
     Wrong.too_strict: COMPARE,
     Wrong.too_easy: COMPARE,
+    Wrong.half_is_enough: COMPARE,
     Wrong.measures_too_late: COMPARE,
     Wrong.divides_by_the_processor: "ZeroDivisionError",
     Wrong.returns_a_word: "said 'waits'; try: return True or False",
@@ -147,7 +154,7 @@ def static(book: type) -> list[Any]:
 
 @pytest.mark.parametrize("answer", static(Right))
 def test_passes_what_is_right(answer: Callable[..., Any]):
-    assert repr(check_io_bound(answer)) == "ok"
+    assert repr(check_io_bound(answer)) == "✔ ok"
 
 
 def test_expects_a_hint_for_each_wrong_answer():
@@ -157,7 +164,7 @@ def test_expects_a_hint_for_each_wrong_answer():
 @pytest.mark.parametrize("answer", HINTS, ids=lambda answer: answer.__name__)
 def test_names_the_fault(answer: Callable[..., Any]):
     hint = repr(check_io_bound(answer))
-    assert hint.startswith("not yet: ")
+    assert hint.startswith("✘ not yet: ")
     assert HINTS[answer] in hint
     assert len(hint) < 300
 
@@ -176,5 +183,5 @@ ODD = [raises, no_arguments, asyncio.sleep, None, 3, "io_bound", print, lambda *
 @pytest.mark.parametrize("odd", ODD, ids=lambda odd: getattr(odd, "__name__", repr(odd)))
 def test_stays_calm_whatever_it_is_given(odd: Any):
     hint = repr(check_io_bound(odd))
-    assert hint.startswith("not yet: ")
+    assert hint.startswith("✘ not yet: ")
     assert len(hint) > 30, hint

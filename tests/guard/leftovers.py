@@ -34,6 +34,7 @@ KERNEL = os.path.dirname(ipykernel.__file__)
 KEPT = {"data", "__pycache__", ".ipynb_checkpoints"}
 # What libraries set for themselves when they are loaded (scikit-learn and numpy do).
 OF_LIBRARIES = ("os.environ", "warnings.filters")
+SHARED = "/dev/shm"  # where Linux has memory that processes share
 ABSENT, PRESENT = "absent", "present"
 
 
@@ -42,7 +43,10 @@ class Leftovers:
 
     def __init__(self) -> None:
         self.stderr = sys.stderr  # a notebook may put another in its place
-        self.folders = {tempfile.gettempdir(): set[str](), os.getcwd(): KEPT}
+        self.mark = tempfile.gettempdir()  # no other kernel has this one
+        self.folders = {self.mark: set[str](), os.getcwd(): KEPT}
+        self.others = set(psutil.pids())
+        self.shared = set[str]()
         self.modules = set(sys.modules)
         self.before = self.last = settings()
         self.there = dict(self.things())
@@ -78,7 +82,10 @@ class Leftovers:
 
     def things(self) -> Found:
         """Yield all that can be left over, as what to know it by and what to say of it."""
-        return chain(tasks(), threads(), children(), sockets(), files(self.folders))
+        ours = processes(self.mark, self.others)
+        told = (about(process) for process in ours)
+        memory = shared_memory(self.shared, {process.pid for process in ours})
+        return chain(tasks(), threads(), *told, sockets(), files(self.folders), memory)
 
 
 def tasks() -> Found:
@@ -109,12 +116,52 @@ def threads() -> Found:
             yield ("thread", thread.ident), f"Thread still runs: {thread.name}"
 
 
-def children() -> Found:
-    """Yield the processes that the kernel started, and those that they did."""
-    for child in psutil.Process().children(recursive=True):
+def processes(mark: str, others: set[int]) -> list[psutil.Process]:
+    """Return the processes that the kernel started, and those that they did.
+
+    Who was let go, as servers do, is no child any more, but was given the kernel's folder for
+    temporary files. `others` are known to be none of ours, and get more.
+    """
+    found: list[psutil.Process] = psutil.Process().children(recursive=True)
+    for pid in {*psutil.pids()} - others - {process.pid for process in found}:
         with suppress(psutil.NoSuchProcess):
-            told = child.as_dict(["cmdline", "name", "status"])
-            yield ("child", child.pid), f"Child process is still there: {child.pid} {told}"
+            process, given = psutil.Process(pid), [""]
+            with suppress(psutil.AccessDenied):
+                given = [process.environ().get("TMPDIR", ""), *process.cmdline()]
+            if any(mark in text for text in given):
+                found += [process, *process.children(recursive=True)]
+            else:
+                others.add(pid)
+    return found
+
+
+def about(process: psutil.Process) -> Found:
+    """Yield a process, with the ports of which it is the server."""
+    with suppress(psutil.NoSuchProcess):
+        told = process.as_dict(["cmdline", "name", "status", "net_connections"])
+        connections = told.pop("net_connections") or []
+        ports = sorted({at.laddr.port for at in connections if at.status == psutil.CONN_LISTEN})
+        serves = f"serves at {ports}" if ports else "serves at no port"
+        yield ("process", process.pid), f"Process is still there: {process.pid} {serves} {told}"
+
+
+def shared_memory(used: set[str], ours: set[int]) -> Found:
+    """Yield the shared memory that the kernel or one of its processes has, or had at a look before.
+
+    All programs have theirs in one folder, so what is new there need not be the notebook's.
+    """
+    names = set(os.listdir(SHARED)) if os.path.isdir(SHARED) else set()
+    there = "".join(map(maps, (*ours, os.getpid()))) if names else ""
+    used |= {name for name in names if os.path.join(SHARED, name) in there}
+    for name in sorted(names & used):
+        yield (SHARED, name), f"Shared memory is left: {os.path.join(SHARED, name)}"
+
+
+def maps(pid: int) -> str:
+    """Return what a process has in its memory, as Linux tells it."""
+    with suppress(OSError), open(f"/proc/{pid}/maps", errors="replace") as file:
+        return file.read()
+    return ""
 
 
 def sockets() -> Found:

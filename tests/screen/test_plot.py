@@ -356,6 +356,20 @@ def test_more_calls_than_colours_are_other() -> None:
     assert len(set(shown.values())) == len(shown)
 
 
+def test_many_short_calls_of_one_worker_have_a_colour() -> None:
+    """Each is too short to be seen alone, and together they are all that the lane does."""
+
+    async def worker() -> None:
+        for _ in range(200):
+            await call_named("short")
+
+    async def main() -> None:
+        await asyncio.create_task(worker())
+
+    figure = timeline(simulate(main))
+    assert "short()" in colours(figure) and "other" not in colours(figure)
+
+
 def test_a_call_keeps_its_colour() -> None:
     """In every picture, whatever else is in it; the course's own have theirs in each notebook."""
 
@@ -724,11 +738,11 @@ def test_in_words_a_real_run_is_the_same_again() -> None:
     """But for the numbers that are marked: else each execution of a notebook would change it."""
 
     async def main() -> None:
-        await asyncio.gather(*(asyncio.sleep(0.02, number) for number in range(3)))
+        await asyncio.gather(*(asyncio.sleep(0.1, number) for number in range(3)))
 
     said = [in_words(asyncio.run(record(main()))) for _ in range(3)]
     assert len({re.sub(r"[\d.]+ ?[^\s\d]+ \(real\)", "REAL", words) for words in said}) == 1
-    assert said[0].splitlines()[2] == "sleep(0.02, 0): mostly waits for the world"
+    assert said[0].splitlines()[2] == "sleep(0.1, 0): mostly waits for the world"
 
 
 def test_a_notebook_gets_the_picture_its_width_and_its_words() -> None:
