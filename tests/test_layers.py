@@ -22,7 +22,14 @@ ROOMS = {
     "checks": ("camera", "world"),
 }
 ORDER = {
-    "world": ["batcher data traffic", "load", "infer", "child service", "database llm serving", "api"],
+    "world": [
+        "batcher data traffic",
+        "load",
+        "infer",
+        "child service",
+        "database llm serving",
+        "api",
+    ],
     "camera": [
         "texts prints",
         "cpython",
@@ -51,7 +58,8 @@ ORDER = {
         "verdict",
         "answers",
         "doubles",
-        "apis blocking coroutines event_loop exceptions gather scaling semaphores serving pipelines",
+        "apis blocking coroutines event_loop exceptions gather pipelines scaling semaphores "
+        "serving",
     ],
 }
 FACE = "__init__"
