@@ -58,8 +58,8 @@ ORDER = {
         "verdict",
         "answers",
         "doubles",
-        "apis blocking coroutines event_loop exceptions gather pipelines scaling semaphores "
-        "serving",
+        "apis blocking coroutines event_loop exceptions gather pipelines",
+        "scaling semaphores serving",
     ],
 }
 FACE = "__init__"
