@@ -15,6 +15,8 @@ TESTED = $(VENV)/installed-tests
 # By this name, lest `make -n` runs the rest of the line too.
 AGAIN = $(MAKE) --no-print-directory
 TESTS = $(RUN) -m pytest -n 4  # at a time: much of it waits
+# What is done side by side, and printed one after the other where this make can.
+TOGETHER = $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 .PHONY: help install lab class test test-all lint types unit nbval browser notebooks picture bench clean
 
@@ -42,7 +44,8 @@ class: $(INSTALLED)  ## make the teacher's folder, and the zip for the class
 	@$(RUN) tools/classroom.py
 
 test: $(TESTED)  ## check everything: lint, types, unit, nbval, browser
-	@$(MAKE) --no-print-directory --keep-going lint types unit nbval browser
+	@$(AGAIN) --keep-going --jobs 3 $(TOGETHER) lint types nbval; short=$$?; \
+		$(AGAIN) --keep-going unit browser && exit $$short
 
 test-all: $(TESTED)  ## check every notebook on every Python and kernel, and more: hours
 	@test -n "$(ARGS)" || THOROUGH=5 $(AGAIN) test; tested=$$?; \

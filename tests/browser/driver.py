@@ -172,13 +172,8 @@ class Notebook:
 
     def settled(self, promise: str, argument: Any = None, timeout: int = PATIENCE) -> Any:
         """What a promise of the page's comes to, or an error if it does not come in time."""
-        return self.page.evaluate(
-            f"""([argument, timeout]) => Promise.race([
-                ({promise})(argument),
-                new Promise((_, late) => setTimeout(late, timeout, 'It took too long.')),
-            ])""",
-            [argument, timeout],
-        )
+        self.begin(promise, argument)
+        return self.end(timeout)
 
     def begin(self, promise: str, argument: Any = None) -> None:
         """Have the page begin with a promise."""
