@@ -44,8 +44,8 @@ class: $(INSTALLED)  ## make the teacher's folder, and the zip for the class
 	@$(RUN) tools/classroom.py
 
 test: $(TESTED)  ## check everything: lint, types, unit, nbval, browser
-	@$(AGAIN) --keep-going --jobs 3 $(TOGETHER) lint types nbval; short=$$?; \
-		$(AGAIN) --keep-going unit browser && exit $$short
+	@$(MAKE) --no-print-directory --keep-going --jobs 3 $(TOGETHER) lint types nbval; short=$$?; \
+		$(MAKE) --no-print-directory --keep-going unit browser && exit $$short
 
 test-all: $(TESTED)  ## check every notebook on every Python and kernel, and more: hours
 	@test -n "$(ARGS)" || THOROUGH=5 $(AGAIN) test; tested=$$?; \

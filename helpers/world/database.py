@@ -82,8 +82,14 @@ def _serve(folder: str) -> None:
         server.cleanup()
 
 
+def _short_place() -> str:
+    """The system's folder for temporary files; or `/tmp` where that is too long for a socket."""
+    usual = tempfile.gettempdir()
+    return usual if len(usual) <= 60 or os.name == "nt" else "/tmp"
+
+
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory(prefix="postgres-") as temporary:
+    with tempfile.TemporaryDirectory(prefix="postgres-", dir=_short_place()) as temporary:
         tempfile.tempdir = temporary  # where the package puts a lock, and leaves it
         _serve(sys.argv[1] if sys.argv[1:] else str(Path(temporary, "data")))
     os._exit(0)  # else the package would lock once more, and make the folder anew for that

