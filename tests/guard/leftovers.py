@@ -17,11 +17,12 @@ import time
 import tracemalloc
 import warnings
 from collections.abc import Iterator
-from concurrent.futures.thread import _worker
+from concurrent.futures.thread import _WorkItem
 from contextlib import suppress
 from itertools import chain
 from reprlib import repr as short
 from time import monotonic, sleep
+from types import FrameType
 from typing import Any
 
 import ipykernel
@@ -102,18 +103,26 @@ def tasks() -> Found:
 
 
 def threads() -> Found:
-    """Yield the threads of Python, but for two kinds that last as long as the kernel by design.
+    """Yield the threads of Python, but for three kinds that last as long as the kernel by design.
 
     What asyncio.to_thread starts waits for more to do when it is done: it belongs to the loop.
-    pyzmq starts one with the kernel's first large output.
+    pyzmq starts one with the kernel's first large output. Dask keeps one to write messages in, which
+    would be missing if it were ended: a second cluster uses it too.
     """
     pool = getattr(asyncio.get_running_loop(), "_default_executor", None)
     frames = sys._current_frames()
     for thread in threading.enumerate():
-        frame = frames.get(thread.ident or 0)
-        idle = pool and thread in pool._threads and frame and frame.f_code is _worker.__code__
-        if not idle and not type(thread).__module__.startswith("zmq."):
+        idle = pool and thread in pool._threads and not _at_work(frames.get(thread.ident or 0))
+        of_zmq = type(thread).__module__.startswith("zmq.")
+        if not idle and not of_zmq and not thread.name.startswith("Dask-Offload"):
             yield ("thread", thread.ident), f"Thread still runs: {thread.name}"
+
+
+def _at_work(frame: FrameType | None) -> bool:
+    """Whether a thread of a pool does what it was given."""
+    while frame is not None and frame.f_code is not _WorkItem.run.__code__:
+        frame = frame.f_back
+    return frame is not None
 
 
 def processes(mark: str, others: set[int]) -> list[psutil.Process]:
