@@ -102,8 +102,9 @@ VALUES = """(box, names) => names.map(name => {
 OURS = "__import__('helpers.screen.experiment', fromlist=[''])"
 DIGEST = "__import__('hashlib').sha256({}).hexdigest()"
 
-# The picture of a run, on the axis of the explorer; and of two that are compared.
-DRAWN = """(lambda run: ours.png(
+# The picture of a run, on the axis of the explorer, or of what it returned; and of two that are
+# compared.
+DRAWN = """(lambda run: ours.png(run.result if it.experiment.draws_itself else
     ours.timeline(run, until=it.experiment._until(run), height=ours.HEIGHT)))"""
 COMPARED = """(lambda a, b: ours.png(
     ours.compare(a, b, names={!r}, until=it.experiment.axis, height=ours.HEIGHT)))"""
