@@ -106,8 +106,8 @@ def threads() -> Found:
     """Yield the threads of Python, but for three kinds that last as long as the kernel by design.
 
     What asyncio.to_thread starts waits for more to do when it is done: it belongs to the loop.
-    pyzmq starts one with the kernel's first large output. Dask keeps one to write messages in, which
-    would be missing if it were ended: a second cluster uses it too.
+    pyzmq starts one with the kernel's first large output. Dask keeps one to write messages in, and
+    a second cluster needs it again.
     """
     pool = getattr(asyncio.get_running_loop(), "_default_executor", None)
     frames = sys._current_frames()
