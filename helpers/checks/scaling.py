@@ -17,7 +17,10 @@ from .words import error_text, shown
 __all__ = ["check_in_batches"]
 
 _PRICE = 0.002  # seconds from the client to a worker and back
-_OPTIONS = {"key", "priority", "pure", "resources", "retries", "workers"}  # are the scheduler's
+_OPTIONS = set(  # are the scheduler's
+    "actor actors allow_other_workers batch_size fifo_timeout key priority pure resources retries"
+    " workers".split()
+)
 _on_a_worker = ContextVar("on_a_worker", default=False)
 
 
@@ -54,8 +57,10 @@ class _Client:
         every = zip(*iterables, strict=False)
         return [self.submit(function, *args, **kwargs) for args in every]
 
-    async def gather(self, futures: Iterable[Awaitable[Any]]) -> list[Any]:
-        return await asyncio.gather(*futures)
+    async def gather(self, futures: Iterable[Awaitable[Any]], errors: str = "raise") -> list[Any]:
+        skip = errors == "skip"
+        results = await asyncio.gather(*futures, return_exceptions=skip)
+        return [each for each in results if not (skip and isinstance(each, BaseException))]
 
     async def _work(
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -39,6 +39,12 @@ class Right:
         return flat([await future.result() for future in futures])
 
     @staticmethod
+    async def with_options(client, label_many, files, size):
+        anywhere = {"workers": ["first"], "allow_other_workers": True}
+        futures = client.map(label_many, parts_of(files, size), **anywhere)
+        return flat(await client.gather(futures, errors="raise"))
+
+    @staticmethod
     async def by_asyncio(client, label_many, files, size):
         submit = partial(client.submit, label_many)
         return flat(await asyncio.gather(*map(submit, parts_of(files, size))))
@@ -154,6 +160,11 @@ class Wrong:
         return labels
 
     @staticmethod
+    async def skips_errors(client, label_many, files, size):
+        futures = client.map(label_many, parts_of(files, size))
+        return flat(await client.gather(futures, errors="skip"))
+
+    @staticmethod
     async def an_error_of_its_own(client, label_many, files, size):
         try:
             return await Right.solution(client, label_many, files, size)
@@ -181,6 +192,7 @@ HINTS = {
     Wrong.one_task_too_many: "3 tasks for 10 files with size=5",
     Wrong.takes_doubles_for_one: "the tasks had 5 files in all, of 7",
     Wrong.swallows_errors: "was raised on a worker, and nobody was told",
+    Wrong.skips_errors: "was raised on a worker, and nobody was told",
     Wrong.an_error_of_its_own: "ValueError",
     Wrong.is_no_coroutine_function: "async def is_no_coroutine_function",
 }
