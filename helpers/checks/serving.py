@@ -98,6 +98,9 @@ def check_answer_each(answer_each: Callable[..., Any]) -> None:
     for model in _models():
         answer = run_answer(answer_each, model.infer_batch, model.images, fails=True)
         if answer.error is not None:
+            if answer.error not in model.bad.values():
+                hint = "return a list, for one image as well" if model.batches else ""
+                raise NotYet(f"{model.told}{_raised(answer)}", "no image causes this error", hint)
             hint = "catch it, and halve the images until the bad one is alone"
             alone = "its sender gets this error, as an entry of the list"
             raise NotYet(f"{model.told}{_raised(answer)}", alone, hint)
@@ -126,7 +129,8 @@ def _expect_calls(answer: Answer, model: _Model) -> None:
     )
     if not bad:
         wanted = min(count, 1)
-        hint = "begin with all images" if count else "for no image return [], and call nothing"
+        hint = "begin with all images" if calls else "await infer_batch(images)"
+        hint = hint if count else "for no image return [], and call nothing"
         expect(calls == wanted, seen, f"wanted {wanted}", hint)
         return
     most = 1 + 2 * bad * math.ceil(math.log2(count))

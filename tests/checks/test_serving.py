@@ -118,6 +118,21 @@ async def drops_the_bad(infer_batch, images):
     return [result for result in results if not isinstance(result, Exception)]
 
 
+async def no_list_for_one(infer_batch, images):
+    try:
+        return await infer_batch(images)
+    except Exception as error:
+        if len(images) == 1:
+            return error
+    half = len(images) // 2
+    first = await no_list_for_one(infer_batch, images[:half])
+    return first + await no_list_for_one(infer_batch, images[half:])
+
+
+async def never_awaits(infer_batch, images):
+    return infer_batch(images)
+
+
 async def gives_nothing(infer_batch, images):
     await halving()(infer_batch, images)
 
@@ -132,6 +147,8 @@ async def gives_nothing(infer_batch, images):
         (calls_for_nobody, "0 images, none bad: infer_batch was called with an empty list"),
         (turned_round, "8 images, none bad: result 1 is 'label of image7'"),
         (drops_the_bad, "8 images, 1 bad: saw 7 results for 8 items"),
+        (no_list_for_one, "no image causes this error; try: return a list, for one image as well"),
+        (never_awaits, "infer_batch was called 0 times; wanted 1; try: await infer_batch(images)"),
         (gives_nothing, "8 images, none bad: saw None, not a list of 8 results"),
         (halving(first=0), "8 images, 1 bad: infer_batch was called 11 times; halving needs 7"),
         (halving(keep=str), "8 images, 1 bad: result 5 is 'half an image'"),
