@@ -27,7 +27,7 @@ ORDER = {
         "load",
         "infer",
         "child service",
-        "database llm serving",
+        "database llm server",
         "api",
     ],
     "camera": [

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .api import Api, serve
     from .database import NoDatabase, postgres
     from .llm import CHAT_MODEL, EMBEDDING_MODEL, Llm
-    from .serving import ModelServer, serve_model
+    from .server import ModelServer, serve_model
 
 __all__ = [
     "CHAT_MODEL",
@@ -78,8 +78,8 @@ _LATER = {
     "CHAT_MODEL": ".llm",
     "EMBEDDING_MODEL": ".llm",
     "Llm": ".llm",
-    "ModelServer": ".serving",
-    "serve_model": ".serving",
+    "ModelServer": ".server",
+    "serve_model": ".server",
 }
 
 

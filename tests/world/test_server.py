@@ -19,7 +19,7 @@ from sklearn.datasets import load_digits
 from test_api import HOSTILE, PATIENCE, SLOW, assert_free, get, told
 
 from helpers.world import serve_model, train_model
-from helpers.world import serving as module
+from helpers.world import server as module
 from helpers.world.child import ServerFailed
 
 aiohttp = pytest.importorskip("aiohttp")
@@ -31,7 +31,7 @@ IMAGES = load_digits().data.tolist()
 def url() -> Iterator[str]:
     """A service by its command, soon tired of slow clients."""
     server = subprocess.Popen(
-        [sys.executable, "-m", "helpers.world.serving", f"--patience={SLOW}"],
+        [sys.executable, "-m", "helpers.world.server", f"--patience={SLOW}"],
         stdout=subprocess.PIPE,
         text=True,
     )
