@@ -280,7 +280,9 @@ def run_for_real_and_stop(explorer: Explorer) -> None:
     explorer.wait_for("it.run.real and it.run.finished")  # a moment after its line
     assert explorer.evaluate("type(it.run.error).__name__") == expected
     explorer.shows_its_run()
-    explorer.press(next(iter(explorer.controls)), "ArrowLeft")
+    name, what = next(iter(explorer.controls.items()))
+    lowest = explorer.value(name) == what.get("min")
+    explorer.press(name, "ArrowRight" if lowest else "ArrowLeft")
     explorer.agrees()
 
 
