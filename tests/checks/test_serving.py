@@ -2,11 +2,15 @@
 
 import asyncio
 import doctest
+import re
+from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 
 import helpers.checks.serving
+from helpers import simulate
 from helpers.checks.serving import check_answer_each
 
 
@@ -162,3 +166,22 @@ def test_wrong_answers(answer: Any, hint: str) -> None:
     verdict = check_answer_each(answer)
     assert not verdict
     assert hint in verdict.hint
+
+
+def test_the_answers_to_the_explorer_hold() -> None:
+    """What notebook 09 tells of the knee, and of a wait with two workers, is what it shows."""
+    path = Path(__file__).parents[2] / "notebooks" / "09_serving.ipynb"
+    cells = {cell.id: cell.source for cell in nbformat.read(path, as_version=4).cells}
+    names: dict[str, Any] = {}
+    for cell in "01 03 04 39 43 44".split():
+        exec(cells[f"serving-{cell}"], names)
+
+    def told(what: str, **values: int) -> int:
+        run = simulate(names["latency"], **values, film=False)
+        return int(re.search(rf"{what} ([\d,]+)", run.output)[1].replace(",", ""))
+
+    assert told("knee", max_batch_size=1) < 100 and told("knee", max_batch_size=32) > 800
+    p99 = [told("p99", rate=800, workers=2, max_wait_ms=wait) for wait in (0, 5)]
+    assert p99 == [28, 23]
+    assert "below 100 a second, with 32 beyond 800" in cells["serving-46"]
+    assert "p99 falls from 28 to 23 ms" in cells["serving-46"]
